@@ -1,0 +1,142 @@
+/**
+ * A hash map whose keys are slices of bytes: looking a source up makes no string.
+ *
+ * Open addressing with linear probing, at most half full; what is removed is closed up at once,
+ * so there are no tombstones. A key is copied when it is set. There is no limit on the size:
+ * whoever owns a map bounds what goes in.
+ *
+ * Hot: `get` is called for every envelope of every process.
+ */
+
+/** A 32-bit hash of bytes[start, end). */
+export function hashBytes(bytes: Uint8Array, start: number, end: number): number {
+  let hash = (end - start) ^ 0x9e3779b9;
+  let at = start;
+  for (const whole = end - 3; at < whole; at += 4) {
+    const word =
+      (bytes[at] as number) |
+      ((bytes[at + 1] as number) << 8) |
+      ((bytes[at + 2] as number) << 16) |
+      ((bytes[at + 3] as number) << 24);
+    hash = Math.imul(hash ^ word, 0x85ebca6b);
+    hash ^= hash >>> 15;
+  }
+  for (; at < end; at += 1) hash = Math.imul(hash ^ (bytes[at] as number), 0xc2b2ae35);
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  return (hash ^ (hash >>> 13)) >>> 0;
+}
+
+interface Entry<T> {
+  readonly hash: number;
+  readonly key: Buffer;
+  value: T;
+}
+
+const SLOTS_AT_FIRST = 16;
+
+export class ByteMap<T> {
+  #slots: (Entry<T> | undefined)[] = new Array<Entry<T> | undefined>(SLOTS_AT_FIRST).fill(
+    undefined,
+  );
+  #mask = SLOTS_AT_FIRST - 1;
+  #size = 0;
+
+  get size(): number {
+    return this.#size;
+  }
+
+  /** The value under the key bytes[start, end); `hash` is its hashBytes. */
+  get(bytes: Uint8Array, start: number, end: number, hash: number): T | undefined {
+    return this.#slots[this.#find(bytes, start, end, hash)]?.value;
+  }
+
+  set(bytes: Uint8Array, start: number, end: number, hash: number, value: T): void {
+    const slot = this.#find(bytes, start, end, hash);
+    const there = this.#slots[slot];
+    if (there) {
+      there.value = value;
+      return;
+    }
+    this.#slots[slot] = { hash, key: Buffer.from(bytes.subarray(start, end)), value };
+    this.#size += 1;
+    if (this.#size * 2 > this.#slots.length) this.#rehash();
+  }
+
+  /** Whether there was something to remove. */
+  delete(bytes: Uint8Array, start: number, end: number, hash: number): boolean {
+    let gap = this.#find(bytes, start, end, hash);
+    if (!this.#slots[gap]) return false;
+    this.#slots[gap] = undefined;
+    this.#size -= 1;
+    for (let slot = (gap + 1) & this.#mask; ; slot = (slot + 1) & this.#mask) {
+      const entry = this.#slots[slot];
+      if (!entry) return true;
+      const home = entry.hash & this.#mask;
+      const stays = gap <= slot ? gap < home && home <= slot : gap < home || home <= slot;
+      if (stays) continue;
+      this.#slots[gap] = entry;
+      this.#slots[slot] = undefined;
+      gap = slot;
+    }
+  }
+
+  getString(key: string): T | undefined {
+    const bytes = Buffer.from(key);
+    return this.get(bytes, 0, bytes.length, hashBytes(bytes, 0, bytes.length));
+  }
+
+  setString(key: string, value: T): void {
+    const bytes = Buffer.from(key);
+    this.set(bytes, 0, bytes.length, hashBytes(bytes, 0, bytes.length), value);
+  }
+
+  deleteString(key: string): boolean {
+    const bytes = Buffer.from(key);
+    return this.delete(bytes, 0, bytes.length, hashBytes(bytes, 0, bytes.length));
+  }
+
+  clear(): void {
+    this.#slots = new Array<Entry<T> | undefined>(SLOTS_AT_FIRST).fill(undefined);
+    this.#mask = SLOTS_AT_FIRST - 1;
+    this.#size = 0;
+  }
+
+  /** Keys (as UTF-8) and values, in no order. The map must not change meanwhile. */
+  *entries(): IterableIterator<[string, T]> {
+    for (const entry of this.#slots) if (entry) yield [entry.key.toString(), entry.value];
+  }
+
+  *values(): IterableIterator<T> {
+    for (const entry of this.#slots) if (entry) yield entry.value;
+  }
+
+  /** The slot that holds the key, or the free one where it would go. */
+  #find(bytes: Uint8Array, start: number, end: number, hash: number): number {
+    const slots = this.#slots;
+    for (let slot = hash & this.#mask; ; slot = (slot + 1) & this.#mask) {
+      const entry = slots[slot];
+      if (!entry || (entry.hash === hash && isSame(entry.key, bytes, start, end))) return slot;
+    }
+  }
+
+  #rehash(): void {
+    const old = this.#slots;
+    this.#slots = new Array<Entry<T> | undefined>(old.length * 2).fill(undefined);
+    this.#mask = this.#slots.length - 1;
+    for (const entry of old) {
+      if (!entry) continue;
+      let slot = entry.hash & this.#mask;
+      while (this.#slots[slot]) slot = (slot + 1) & this.#mask;
+      this.#slots[slot] = entry;
+    }
+  }
+}
+
+function isSame(key: Uint8Array, bytes: Uint8Array, start: number, end: number): boolean {
+  const { length } = key;
+  if (length !== end - start) return false;
+  for (let index = 0; index < length; index += 1) {
+    if (key[index] !== bytes[start + index]) return false;
+  }
+  return true;
+}

@@ -1,0 +1,23 @@
+export { events, logcache, loggregator, plumbing } from '../gen/messages.js';
+export { Batch, Kind } from './batch.ts';
+export { BatchBuilder } from './builder.ts';
+export { ByteMap, hashBytes } from './byte-map.ts';
+export { FieldReader } from './fields.ts';
+export { Crc64Sum, crc64, xxh64 } from './hash.ts';
+export { FRAME_TAG, PackedBatch } from './packed-batch.ts';
+export { scanBatch, scanEnvelope } from './scan.ts';
+export {
+  dopplerIngestorService,
+  dopplerService,
+  egressService,
+  ingressService,
+  logCacheEgressService,
+  logCacheIngressService,
+  orchestrationService,
+  promQlQuerierService,
+  type RawMethod,
+  type RawService,
+} from './services.ts';
+export { ownerOf, parseShards, ShardOwners, ShardsError, type Zone } from './sharding.ts';
+export { compareTime, joinTime, nowNanoseconds, splitTime } from './time.ts';
+export { encodeVarint, encodeVarint64, varintSize } from './varint.ts';
