@@ -1,6 +1,6 @@
 import test from 'ava';
 import { hashBytes } from './byte-map.ts';
-import { ownerOf, parseShards, SHARDS_MAX, OwnerCache, ShardsError } from './sharding.ts';
+import { ownerOf, parseShards, SHARDS_MAX, ShardOwners, ShardsError } from './sharding.ts';
 
 // Owners among 2, 3, 4, 5 and 10 shards, as log-cache-release v3.2.0 gives them.
 const COUNTS = [2, 3, 4, 5, 10];
@@ -48,12 +48,12 @@ test('one more shard takes sources only to itself, and its fair part of them', (
 test('a number of shards that cannot be is refused', (t) => {
   for (const shards of [0, -1, 1.5, Number.NaN, SHARDS_MAX + 1]) {
     t.throws(() => ownerOf('a', shards), { instanceOf: RangeError });
-    t.throws(() => new OwnerCache({ shards }), { instanceOf: RangeError });
+    t.throws(() => new ShardOwners({ shards }), { instanceOf: RangeError });
   }
 });
 
 test('remembered owners are the owners', (t) => {
-  const owners = new OwnerCache({ shards: 5 });
+  const owners = new ShardOwners({ shards: 5 });
   for (let round = 0; round < 2; round += 1) {
     for (const id of [...ids(500), ...OWNERS.map(([id]) => id)]) {
       t.is(ask(owners, id), ownerOf(id, 5));
@@ -63,7 +63,7 @@ test('remembered owners are the owners', (t) => {
 });
 
 test('no more sources are remembered than there is room for, and all still get their owner', (t) => {
-  const owners = new OwnerCache({ shards: 3, capacity: 10 });
+  const owners = new ShardOwners({ shards: 3, capacity: 10 });
   for (const id of ids(95)) {
     t.is(ask(owners, id), ownerOf(id, 3));
     t.true(owners.size <= 10);
@@ -71,7 +71,7 @@ test('no more sources are remembered than there is room for, and all still get t
 });
 
 test('a source id of a megabyte has an owner but is not remembered', (t) => {
-  const owners = new OwnerCache({ shards: 3 });
+  const owners = new ShardOwners({ shards: 3 });
   const id = 'x'.repeat(1_000_000);
   t.is(ask(owners, id), ownerOf(id, 3));
   t.is(owners.size, 0);
@@ -122,7 +122,7 @@ function ids(count: number): string[] {
   return Array.from({ length: count }, (_, index) => `source-${index}`);
 }
 
-function ask(owners: OwnerCache, id: string): number {
+function ask(owners: ShardOwners, id: string): number {
   const bytes = Buffer.from(`<${id}>`);
   return owners.of(bytes, 1, bytes.length - 1, hashBytes(bytes, 1, bytes.length - 1));
 }

@@ -5,7 +5,7 @@
  * takes it for its nodes; the order of the shards in the settings is the order of their indexes.
  * Adding one shard to n moves 1/(n+1) of the sources, all of them to the new one.
  *
- * Working an owner out costs about a microsecond, in BigInts. `OwnerCache` does it once per source
+ * Working an owner out costs about a microsecond, in BigInts. `ShardOwners` does it once per source
  * and then costs a look-up of bytes.
  */
 
@@ -62,7 +62,7 @@ const REMEMBERED_BYTES_MAX = 256;
  * The owners of sources, remembered. It holds at most `capacity` sources; when one more comes it
  * forgets all and learns anew, which costs a microsecond per source that is still in use.
  */
-export class OwnerCache {
+export class ShardOwners {
   readonly shards: number;
   readonly #capacity: number;
   readonly #owners = new ByteMap<number>();
