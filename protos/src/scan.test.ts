@@ -161,7 +161,7 @@ function scanned(bytes: Buffer): Batch {
 /** Hand-made messages for the corners that mutation seldom reaches. */
 function strangeMessages(): [string, string][] {
   const groups = (depth: number) =>
-    '0a' + hexLength(depth * 2) + '0b'.repeat(depth) + '0c'.repeat(depth);
+    `0a${hexLength(depth * 2)}${'0b'.repeat(depth)}${'0c'.repeat(depth)}`;
   return [
     ['a length beyond the end', '0a 05 08 01'],
     ['a length of 2^31', '0a 80 80 80 80 08'],
