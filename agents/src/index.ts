@@ -1,0 +1,1 @@
+export { IngressClient, type IngressClientOptions } from './ingress-client.ts';
