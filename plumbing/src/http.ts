@@ -1,0 +1,193 @@
+/**
+ * HTTP servers with the limits that all of ours share, and the Koa application at their front.
+ *
+ * An error below 500 is the caller's, who is told what it was; anything else is ours: the caller
+ * gets a plain 500 and the log gets the error. A client that goes away in the middle of an answer
+ * is no error. A connection that sends its headers too slowly is cut, one past the most
+ * connections is refused, and both are counted in the log.
+ */
+
+import { once } from 'node:events';
+import http, { type IncomingMessage, type Server } from 'node:http';
+import https from 'node:https';
+import type { AddressInfo, Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import Koa from 'koa';
+import { formatAddress } from './address.ts';
+import { announce, type ListenerKind } from './announce.ts';
+import { listenAddress, listenError } from './listen-error.ts';
+import type { Log } from './log.ts';
+import type { KeyPair, Tls } from './tls.ts';
+
+const HEADERS_LIMIT_MS = 2000;
+const REQUEST_LIMIT_MS = 30_000;
+const KEEP_ALIVE_MS = 5000;
+const CHECK_INTERVAL_MS = 500;
+const HANDSHAKE_LIMIT_MS = 10_000;
+const HEADER_BYTES_MAX = 16 * 1024;
+const CONNECTIONS_MAX_DEFAULT = 5000;
+const DRAIN_MS_DEFAULT = 5000;
+const TLS_VERSION_MIN = 'TLSv1.2';
+
+export interface HttpListenOptions {
+  /** `host:port`; port 0 is any free one. */
+  readonly address: string;
+  /** HTTPS. With a `ca`, clients must bring a certificate of it. Undefined: plain HTTP. */
+  readonly tls?: KeyPair | Tls | undefined;
+  readonly app: Koa;
+  readonly log: Log;
+  /** How it announces itself. Default http. */
+  readonly kind?: ListenerKind;
+  /** Takes connections that ask for an upgrade, to a websocket. Without it they are plain requests. */
+  readonly onUpgrade?: (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
+  /** How long requests may take to end once draining has begun. Default 5 s. */
+  readonly drainMs?: number;
+  /** Connections at a time. Default 5,000. */
+  readonly maxConnections?: number;
+  /** How long a client may take to send its headers. Default 2 s. */
+  readonly headersMs?: number;
+  /** How long a client may take to send a request whole. Default 30 s. */
+  readonly requestMs?: number;
+  /** Listen without TLS on an address that others can reach. */
+  readonly allowPublic?: boolean;
+}
+
+export interface HttpListener extends AsyncDisposable {
+  /** `host:port` as bound. */
+  readonly address: string;
+  readonly port: number;
+  readonly server: Server;
+  /** Aborted when draining begins; an answer that lives as long as its client must then end. */
+  readonly draining: AbortSignal;
+}
+
+/** Opens an HTTP port. Rejects with a ListenError that names the address. */
+export async function listenHttp(options: HttpListenOptions): Promise<HttpListener> {
+  const { tls, log, onUpgrade } = options;
+  const { host, port: wantedPort } = listenAddress(options.address, {
+    secure: tls !== undefined,
+    allowPublic: options.allowPublic === true,
+  });
+  const server = createServer(options);
+  const upgraded = new Set<Duplex>();
+  if (onUpgrade !== undefined) {
+    server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+      upgraded.add(socket);
+      socket.once('close', () => upgraded.delete(socket));
+      onUpgrade(request, socket, head);
+    });
+  }
+  server.on('drop', (dropped?: { remoteAddress?: string }) => {
+    log.limited('http-drop', 'warn', { peer: dropped?.remoteAddress }, 'too many connections');
+  });
+  server.on('tlsClientError', (error: Error, socket: Socket) => {
+    const fields = { error: error.message, peer: socket.remoteAddress };
+    log.limited('http-tls', 'warn', fields, 'a TLS handshake failed');
+  });
+
+  try {
+    server.listen(wantedPort, host);
+    await once(server, 'listening');
+  } catch (error) {
+    throw listenError(options.address, error);
+  }
+  const { port } = server.address() as AddressInfo; // It listens on TCP.
+  const address = formatAddress({ host, port });
+  announce(options.kind ?? 'http', address);
+
+  const draining = new AbortController();
+  return {
+    address,
+    port,
+    server,
+    draining: draining.signal,
+    async [Symbol.asyncDispose](): Promise<void> {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      draining.abort();
+      server.closeIdleConnections();
+      const cut = setTimeout(() => {
+        server.closeAllConnections();
+        for (const socket of upgraded) socket.destroy();
+      }, options.drainMs ?? DRAIN_MS_DEFAULT);
+      await closed;
+      clearTimeout(cut);
+    },
+  };
+}
+
+/** A Koa application that answers errors as said above. */
+export function koaApp(log: Log): Koa {
+  const app = new Koa();
+  app.silent = true;
+  app.on('error', (error: Error & { code?: string }) => {
+    if (GONE.has(error.code ?? '')) return;
+    log.limited('http-stream', 'warn', { error }, 'an answer could not be finished');
+  });
+  app.use(async (ctx, next) => {
+    try {
+      await next();
+      if (ctx.status === 404 && ctx.body === undefined) ctx.throw(404, 'not found');
+    } catch (error) {
+      answerError(ctx, error, log);
+    }
+  });
+  return app;
+}
+
+/** What a vanished client looks like. */
+const GONE: ReadonlySet<string> = new Set([
+  'ERR_STREAM_PREMATURE_CLOSE',
+  'ERR_STREAM_DESTROYED',
+  'ECONNRESET',
+  'ECONNABORTED',
+  'EPIPE',
+]);
+
+function answerError(ctx: Koa.Context, error: unknown, log: Log): void {
+  const status = statusOf(error);
+  if (status >= 500) {
+    const fields = { error, method: ctx.method, path: ctx.path };
+    log.limited('http-500', 'error', fields, 'a request failed');
+  }
+  if (ctx.headerSent) {
+    ctx.res.destroy();
+    return;
+  }
+  ctx.status = status;
+  ctx.body = { error: status < 500 && error instanceof Error ? error.message : 'internal error' };
+}
+
+/** The status that an error asks for by `status`; 500, if it asks for none below that. */
+function statusOf(error: unknown): number {
+  if (!(error instanceof Error) || !('status' in error)) return 500;
+  const { status } = error;
+  return typeof status === 'number' && status >= 400 && status < 600 ? status : 500;
+}
+
+function createServer(options: HttpListenOptions): Server {
+  const { tls, app } = options;
+  const callback = app.callback();
+  const handler = (request: IncomingMessage, response: http.ServerResponse): void => {
+    void callback(request, response); // Koa handles its errors.
+  };
+  const limits = {
+    headersTimeout: options.headersMs ?? HEADERS_LIMIT_MS,
+    requestTimeout: options.requestMs ?? REQUEST_LIMIT_MS,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    connectionsCheckingInterval: CHECK_INTERVAL_MS,
+    maxHeaderSize: HEADER_BYTES_MAX,
+  };
+  const server =
+    tls === undefined
+      ? http.createServer(limits, handler)
+      : https.createServer({ ...limits, ...tlsOptions(tls) }, handler);
+  server.maxConnections = options.maxConnections ?? CONNECTIONS_MAX_DEFAULT;
+  return server;
+}
+
+function tlsOptions(tls: KeyPair | Tls): https.ServerOptions {
+  const { cert, key } = tls;
+  const limits = { minVersion: TLS_VERSION_MIN, handshakeTimeout: HANDSHAKE_LIMIT_MS } as const;
+  if (!('ca' in tls)) return { ...limits, cert, key };
+  return { ...limits, cert, key, ca: tls.ca, requestCert: true, rejectUnauthorized: true };
+}

@@ -1,0 +1,50 @@
+export { formatAddress, type HostPort, isLoopback, parseAddress } from './address.ts';
+export { announce, type ListenerKind } from './announce.ts';
+export { Backoff, type BackoffOptions } from './backoff.ts';
+export { type Clock, systemClock } from './clock.ts';
+export { type Members, shardSettings, staticShards, type Zone } from './discovery.ts';
+export { formatDuration, parseDuration } from './duration.ts';
+export { ConfigError, Env, type EnvOptions } from './env.ts';
+export {
+  type DialOptions,
+  dial,
+  type GrpcListener,
+  type GrpcListenOptions,
+  type GrpcService,
+  listenGrpc,
+  MAX_MESSAGE_BYTES,
+  WINDOW_BYTES,
+} from './grpc.ts';
+export { type HttpListener, type HttpListenOptions, koaApp, listenHttp } from './http.ts';
+export { ListenError } from './listen-error.ts';
+export { createLogger, type Fields, type Log, type LoggerOptions, type LogLevel } from './log.ts';
+export {
+  type Counter,
+  type Gauge,
+  type GaugeOptions,
+  type Labels,
+  Metrics,
+  type Series,
+} from './metrics.ts';
+export {
+  type Observability,
+  type ObservabilityConfig,
+  observability,
+  observabilitySettings,
+} from './observability.ts';
+export { type PushOptions, pushMetrics } from './push-metrics.ts';
+export { BoundedQueue, type QueueOptions, type Weighted } from './queue.ts';
+export { type MetricsListener, serveMetrics } from './serve-metrics.ts';
+export { run } from './service.ts';
+export { nearestName } from './spelling.ts';
+export { type Message, type MessageStream, type PumpOptions, StreamPump } from './stream-pump.ts';
+export {
+  type KeyPair,
+  type KeyPairFiles,
+  readKeyPair,
+  readTls,
+  type Tls,
+  TlsError,
+  type TlsFiles,
+  tlsSettings,
+} from './tls.ts';

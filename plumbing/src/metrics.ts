@@ -1,0 +1,161 @@
+/**
+ * What a process counts, declared once with its help, and told in two ways: as Prometheus text
+ * on a loopback port (serve-metrics.ts) and as statsd lines (push-metrics.ts).
+ *
+ * Adding to a counter is one addition on a JavaScript number; prom-client sees the values only
+ * when somebody asks for the text. So counters may stand in hot paths, once per batch.
+ */
+
+import assert from 'node:assert/strict';
+import { Counter as PromCounter, Gauge as PromGauge, Registry } from 'prom-client';
+
+export type Labels = Readonly<Record<string, string>>;
+
+export interface Counter {
+  add(n: number): void;
+  readonly value: number;
+}
+
+export interface Gauge {
+  set(n: number): void;
+  add(n: number): void;
+  readonly value: number;
+}
+
+export interface GaugeOptions {
+  readonly unit?: string;
+  readonly labels?: Labels;
+  /** Reads the value when it is asked for, instead of it being set. */
+  readonly read?: () => number;
+}
+
+/** One metric with one set of labels. */
+export interface Series {
+  readonly name: string;
+  readonly labels: Labels;
+  readonly type: 'counter' | 'gauge';
+  readonly value: number;
+}
+
+interface Family {
+  readonly name: string;
+  readonly help: string;
+  readonly type: 'counter' | 'gauge';
+  /** By their labels in one canonical form. */
+  readonly series: Map<string, Value>;
+}
+
+export class Metrics {
+  readonly origin: string;
+  readonly tags: Labels;
+  readonly #families = new Map<string, Family>();
+
+  constructor(options: { readonly origin: string; readonly tags?: Labels }) {
+    this.origin = options.origin;
+    this.tags = options.tags ?? {};
+  }
+
+  /** The counter of this name and these labels, the same one each time it is asked for. */
+  counter(name: string, help: string, labels: Labels = {}): Counter {
+    return this.#value({ name, help, type: 'counter' }, labels);
+  }
+
+  /** The gauge of this name and these labels, the same one each time it is asked for. */
+  gauge(name: string, help: string, options: GaugeOptions = {}): Gauge {
+    const told = options.unit === undefined ? help : `${help} (${options.unit})`;
+    return this.#value({ name, help: told, type: 'gauge' }, options.labels ?? {}, options.read);
+  }
+
+  /** Forgets a series, when what it measured is gone: a drain, a subscription. */
+  remove(name: string, labels: Labels = {}): void {
+    this.#families.get(name)?.series.delete(keyOf(labels));
+  }
+
+  /** All values as they are now. */
+  *series(): Iterable<Series> {
+    for (const family of this.#families.values()) yield* family.series.values();
+  }
+
+  /** The exposition format of Prometheus. */
+  async text(): Promise<string> {
+    const registry = new Registry();
+    registry.setDefaultLabels(this.tags);
+    for (const family of this.#families.values()) expose(family, registry);
+    return registry.metrics();
+  }
+
+  #value(
+    wanted: { readonly name: string; readonly help: string; readonly type: 'counter' | 'gauge' },
+    labels: Labels,
+    read?: () => number,
+  ): Value {
+    const { name, type } = wanted;
+    assert(/^[a-zA-Z_:][a-zA-Z0-9_:]*$/.test(name), `${name} is no name for a metric`);
+    let family = this.#families.get(name);
+    if (family === undefined) {
+      family = { ...wanted, series: new Map() };
+      this.#families.set(name, family);
+    }
+    assert(family.type === type, `${name} is a ${family.type} already`);
+
+    const key = keyOf(labels);
+    let value = family.series.get(key);
+    if (value === undefined) {
+      value = new Value({ name, labels, type, ...(read === undefined ? {} : { read }) });
+      family.series.set(key, value);
+    }
+    return value;
+  }
+}
+
+class Value implements Counter, Gauge, Series {
+  readonly name: string;
+  readonly labels: Labels;
+  readonly type: 'counter' | 'gauge';
+  readonly #read: (() => number) | undefined;
+  #value = 0;
+
+  constructor(options: {
+    readonly name: string;
+    readonly labels: Labels;
+    readonly type: 'counter' | 'gauge';
+    readonly read?: () => number;
+  }) {
+    this.name = options.name;
+    this.labels = options.labels;
+    this.type = options.type;
+    this.#read = options.read;
+  }
+
+  get value(): number {
+    return this.#read === undefined ? this.#value : this.#read();
+  }
+
+  add(n: number): void {
+    this.#value += n;
+  }
+
+  set(n: number): void {
+    this.#value = n;
+  }
+}
+
+/** Hands a family's values to prom-client, which knows how to write them. */
+function expose(family: Family, registry: Registry): void {
+  const { name, help, type, series } = family;
+  const labelNames = [
+    ...new Set([...series.values()].flatMap(({ labels }) => Object.keys(labels))),
+  ];
+  const options = { name, help, labelNames, registers: [registry] };
+  if (type === 'counter') {
+    const counter = new PromCounter(options);
+    for (const { labels, value } of series.values()) counter.inc(labels, value);
+  } else {
+    const gauge = new PromGauge(options);
+    for (const { labels, value } of series.values()) gauge.set(labels, value);
+  }
+}
+
+function keyOf(labels: Labels): string {
+  return JSON.stringify(Object.entries(labels).toSorted(([a], [b]) => (a < b ? -1 : 1)));
+}

@@ -1,0 +1,40 @@
+/**
+ * GET /metrics and GET /health on 127.0.0.1, for Prometheus and for whoever looks after the
+ * process. It is plain HTTP and has no access control, so it listens nowhere else.
+ */
+
+import type Koa from 'koa';
+import { koaApp, listenHttp } from './http.ts';
+import type { Log } from './log.ts';
+import type { Metrics } from './metrics.ts';
+
+const DRAIN_MS = 500;
+
+export interface MetricsListener extends AsyncDisposable {
+  readonly port: number;
+}
+
+export async function serveMetrics(
+  metrics: Metrics,
+  options: { readonly port: number; readonly log: Log },
+): Promise<MetricsListener> {
+  const app: Koa = koaApp(options.log);
+  app.use(async (ctx) => {
+    if (ctx.method !== 'GET' && ctx.method !== 'HEAD') ctx.throw(405);
+    if (ctx.path === '/health') {
+      ctx.body = { status: 'ok' };
+    } else if (ctx.path === '/metrics') {
+      ctx.type = 'text/plain; version=0.0.4; charset=utf-8';
+      ctx.body = await metrics.text();
+    } else {
+      ctx.throw(404, 'only /metrics and /health are here');
+    }
+  });
+  return listenHttp({
+    address: `127.0.0.1:${options.port}`,
+    app,
+    log: options.log,
+    kind: 'metrics',
+    drainMs: DRAIN_MS,
+  });
+}

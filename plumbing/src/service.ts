@@ -1,0 +1,66 @@
+/**
+ * Runs one process: start, wait for SIGINT or SIGTERM, drain, leave.
+ *
+ *     exit 0   drained and ended by itself
+ *     exit 1   could not start, or could not drain
+ *     exit 2   draining took longer than its limit, or a second signal cut it short
+ *     exit 3   a bug: an exception or a rejection that nobody handled
+ *
+ * Whatever is still held when draining is cut is lost, and counted nowhere.
+ */
+
+import { once } from 'node:events';
+
+/** How long a process may take to drain before it is cut off. */
+const DRAIN_LIMIT_MS = 10_000;
+
+const EXIT_FAILED = 1;
+const EXIT_CUT = 2;
+const EXIT_BUG = 3;
+
+/**
+ * `start` resolves once the service is listening. Disposing of it stops the listeners first and
+ * flushes what is still held second, so the process then ends by itself: nothing here calls
+ * `process.exit` unless draining outlasts its limit or a bug shows.
+ */
+export async function run(start: (stop: AbortSignal) => Promise<AsyncDisposable>): Promise<void> {
+  const stop = new AbortController();
+  endOnBugs();
+  endOnSignals(stop);
+
+  try {
+    await using _service = await start(stop.signal);
+    if (!stop.signal.aborted) await once(stop.signal, 'abort');
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    process.exitCode = EXIT_FAILED;
+    // What a failed start had opened must not keep the process; it never promised to serve.
+    setTimeout(() => process.exit(EXIT_FAILED), DRAIN_LIMIT_MS).unref();
+  }
+}
+
+function endOnSignals(stop: AbortController): void {
+  const onSignal = (): void => {
+    if (stop.signal.aborted) {
+      process.stderr.write('a second signal: not waiting for the drain\n');
+      process.exit(EXIT_CUT);
+    }
+    stop.abort();
+    // The timer alone keeps no process; one that has drained ends before it fires.
+    setTimeout(() => {
+      process.stderr.write(`draining took longer than ${DRAIN_LIMIT_MS} ms: cut\n`);
+      process.exit(EXIT_CUT);
+    }, DRAIN_LIMIT_MS).unref();
+  };
+  for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, onSignal);
+}
+
+function endOnBugs(): void {
+  const onBug = (error: unknown): void => {
+    const told = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    process.stderr.write(`a bug ended this process: ${told}\n`);
+    process.exit(EXIT_BUG);
+  };
+  process.on('uncaughtException', onBug);
+  process.on('unhandledRejection', onBug);
+}
