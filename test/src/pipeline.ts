@@ -1,0 +1,76 @@
+/**
+ * A whole pipeline of real processes: what `npm start`, the end-to-end tests and the benchmarks
+ * share. Starting resolves when every listener is bound; disposing drains every process, those
+ * that take in first.
+ */
+
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ensureCertificates } from '@standpipe/plumbing/authority';
+import { ManagedProcess, type OnLine } from './process.ts';
+import { CERTIFICATES, type TopologyOptions, topology } from './topology.ts';
+
+export interface PipelineOptions extends Omit<TopologyOptions, 'certificates'> {
+  /** Where certificates and generated files are kept from one start to the next. */
+  readonly folder: string;
+  /** Hears every line that a process writes to stderr. */
+  readonly onLine?: OnLine;
+}
+
+/** The order in which a pipeline is drained: nothing is stopped before what feeds it. */
+const DRAIN_ORDER = [
+  'executor',
+  'statsd-injector',
+  'metron',
+  'doppler',
+  'reverse-log-proxy',
+  'rlp-gateway',
+  'syslog-adapter',
+  'traffic-controller',
+];
+
+export class Pipeline implements AsyncDisposable {
+  readonly processes: readonly ManagedProcess[];
+  /** The folder with ca.crt and each process's certificate and key. */
+  readonly certificates: string;
+
+  private constructor(processes: readonly ManagedProcess[], certificates: string) {
+    this.processes = processes;
+    this.certificates = certificates;
+  }
+
+  static async start(options: PipelineOptions): Promise<Pipeline> {
+    const certificates = join(options.folder, 'certificates');
+    await mkdir(certificates, { recursive: true });
+    await ensureCertificates(certificates, CERTIFICATES);
+
+    const onLine = options.onLine ?? (() => {});
+    const specs = topology({ ...options, certificates });
+    const pipeline = new Pipeline(
+      specs.map((spec) => new ManagedProcess(spec, onLine)),
+      certificates,
+    );
+    const outcomes = await Promise.allSettled(
+      pipeline.processes.map((managed) => managed.start()),
+    );
+    const failures = outcomes.filter((outcome) => outcome.status === 'rejected');
+    if (failures.length === 0) return pipeline;
+
+    await pipeline[Symbol.asyncDispose]();
+    throw new Error(failures.map(({ reason }) => (reason as Error).message).join('\n'));
+  }
+
+  /** The process with this name, as the topology calls it. */
+  process(name: string): ManagedProcess {
+    const found = this.processes.find(({ spec }) => spec.name === name);
+    if (!found) throw new Error(`the pipeline has no process ${name}`);
+    return found;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const sourceId of DRAIN_ORDER) {
+      const group = this.processes.filter(({ spec }) => spec.sourceId === sourceId);
+      await Promise.all(group.map((managed) => managed.stop()));
+    }
+  }
+}

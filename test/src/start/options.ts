@@ -1,0 +1,59 @@
+/** What can be said behind `npm start --`. */
+
+import { parseArgs } from 'node:util';
+
+export interface StartOptions {
+  /** The user's own programs, to run beside the examples. */
+  readonly apps: readonly { readonly name: string; readonly command: string }[];
+  /** Added to every port, for a second pipeline beside the first (PORT_OFFSET). */
+  readonly portOffset: number;
+  readonly help: boolean;
+}
+
+/** A mistake in how it was called; its message is for the person who called. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}
+
+export const USAGE = `npm start                               the pipeline, with two example apps
+npm start -- --app 'NAME=COMMAND'       and a program of yours (may be given several times)
+PORT_OFFSET=1000 npm start              every port 1000 higher, for a second pipeline
+`;
+
+const HIGHEST_OFFSET = 65_535 - 9001;
+
+export function startOptions(
+  args: readonly string[],
+  env: Readonly<NodeJS.ProcessEnv>,
+): StartOptions {
+  const { values } = parsed(args);
+  const offset = Number(env.PORT_OFFSET || '0');
+  if (!Number.isInteger(offset) || offset < 0 || offset > HIGHEST_OFFSET) {
+    throw new UsageError(
+      `PORT_OFFSET must be a whole number from 0 to ${HIGHEST_OFFSET}, not ${env.PORT_OFFSET}`,
+    );
+  }
+  return { apps: (values.app ?? []).map(appOf), portOffset: offset, help: values.help ?? false };
+}
+
+function parsed(args: readonly string[]): { values: { app?: string[]; help?: boolean } } {
+  try {
+    return parseArgs({
+      args: [...args],
+      options: {
+        app: { type: 'string', multiple: true },
+        help: { type: 'boolean', short: 'h' },
+      },
+    });
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
+}
+
+function appOf(text: string): { name: string; command: string } {
+  const match = /^([A-Za-z0-9][A-Za-z0-9._-]*)=(.+)$/s.exec(text);
+  if (!match?.[1] || !match[2]) {
+    throw new UsageError(`--app takes NAME=COMMAND, as in --app 'web=python3 -m http.server'; got ${text}`);
+  }
+  return { name: match[1], command: match[2] };
+}
