@@ -2,6 +2,14 @@ export { events, logcache, loggregator, plumbing } from '../gen/messages.js';
 export { Batch, Kind } from './batch.ts';
 export { BatchBuilder } from './builder.ts';
 export { ByteMap, hashBytes } from './byte-map.ts';
+export {
+  CounterReader,
+  EnvelopeEdit,
+  encodeTag,
+  TAG_KEYS_MAX,
+  TagKeys,
+  TagReader,
+} from './edit.ts';
 export { FieldReader } from './fields.ts';
 export { Crc64Sum, crc64, xxh64 } from './hash.ts';
 export { FRAME_TAG, PackedBatch } from './packed-batch.ts';
