@@ -8,9 +8,10 @@
  */
 
 import 'reflect-metadata';
-import { X509Certificate as NodeCertificate, webcrypto } from 'node:crypto';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { createPrivateKey, X509Certificate as NodeCertificate, webcrypto } from 'node:crypto';
+import { mkdir, open, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 import * as x509 from '@peculiar/x509';
 
 export type CertificateName = string | { readonly name: string; readonly dns: readonly string[] };
@@ -20,6 +21,9 @@ const VALID_MS = 365 * DAY_MS;
 const RENEW_MS = 7 * DAY_MS;
 /** Clocks differ; a certificate is valid from a little before it was made. */
 const SKEW_MS = 60 * 60 * 1000;
+
+const LOCK_STEP_MS = 50;
+const LOCK_STALE_MS = 60_000;
 
 const ALGORITHM = {
   name: 'RSASSA-PKCS1-v1_5',
@@ -38,8 +42,34 @@ export async function ensureCertificates(
   names: readonly CertificateName[],
 ): Promise<void> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  const authority = (await readAuthority(folder)) ?? (await makeAuthority(folder));
-  await Promise.all(names.map((name) => ensureCertificate(folder, authority, name)));
+  const unlock = await lock(join(folder, 'lock'));
+  try {
+    const authority = (await readAuthority(folder)) ?? (await makeAuthority(folder));
+    await Promise.all(names.map((name) => ensureCertificate(folder, authority, name)));
+  } finally {
+    await unlock();
+  }
+}
+
+/**
+ * Two pipelines may be started at once for the first time: one makes the certificates, the other
+ * waits. A lock whose holder died is taken over once it is older than anybody needs it.
+ */
+async function lock(file: string): Promise<() => Promise<void>> {
+  for (;;) {
+    try {
+      await (await open(file, 'wx')).close();
+      return () => rm(file, { force: true });
+    } catch (error) {
+      if (!isErrno(error, 'EEXIST')) throw error;
+    }
+    const age = await stat(file).then(
+      ({ mtimeMs }) => Date.now() - mtimeMs,
+      () => 0, // It is gone: try again.
+    );
+    if (age > LOCK_STALE_MS) await rm(file, { force: true });
+    else await wait(LOCK_STEP_MS);
+  }
 }
 
 async function ensureCertificate(
@@ -51,7 +81,7 @@ async function ensureCertificate(
   const hosts = [...new Set([name, ...dns, 'localhost'])];
   const present = await readText(join(folder, `${name}.crt`));
   const key = await readText(join(folder, `${name}.key`));
-  if (present !== undefined && key !== undefined && fits(present, hosts, authority)) return;
+  if (present !== undefined && key !== undefined && fits(present, key, hosts, authority)) return;
 
   const keys = await generateKeys();
   const certificate = await x509.X509CertificateGenerator.create({
@@ -84,7 +114,11 @@ async function ensureCertificate(
 async function readAuthority(folder: string): Promise<Authority | undefined> {
   const certificatePem = await readText(join(folder, 'ca.crt'));
   const keyPem = await readText(join(folder, 'ca.key'));
-  if (certificatePem === undefined || keyPem === undefined || !lasts(certificatePem))
+  if (
+    certificatePem === undefined ||
+    keyPem === undefined ||
+    lasting(certificatePem, keyPem) === undefined
+  )
     return undefined;
   const der = x509.PemConverter.decodeFirst(keyPem);
   return {
@@ -115,17 +149,29 @@ async function makeAuthority(folder: string): Promise<Authority> {
 }
 
 /** Whether a certificate can stay: of this authority, for these hosts, and for a while yet. */
-function fits(pem: string, hosts: readonly string[], authority: Authority): boolean {
-  if (!lasts(pem)) return false;
-  const certificate = new NodeCertificate(pem);
+function fits(
+  pem: string,
+  keyPem: string,
+  hosts: readonly string[],
+  authority: Authority,
+): boolean {
+  const certificate = lasting(pem, keyPem);
+  if (certificate === undefined) return false;
   const ca = new NodeCertificate(authority.certificate.toString('pem'));
   return (
     certificate.verify(ca.publicKey) && hosts.every((host) => certificate.checkHost(host) === host)
   );
 }
 
-function lasts(pem: string): boolean {
-  return Date.parse(new NodeCertificate(pem).validTo) > Date.now() + RENEW_MS;
+/** The certificate, if it can be read, is of its key and lasts; else it is made anew. */
+function lasting(pem: string, keyPem: string): NodeCertificate | undefined {
+  try {
+    const certificate = new NodeCertificate(pem);
+    if (!certificate.checkPrivateKey(createPrivateKey(keyPem))) return undefined;
+    return Date.parse(certificate.validTo) > Date.now() + RENEW_MS ? certificate : undefined;
+  } catch {
+    return undefined; // No PEM: a start that was killed may have left half a file.
+  }
 }
 
 function validity(): { notBefore: Date; notAfter: Date } {
@@ -151,7 +197,11 @@ async function readText(file: string): Promise<string | undefined> {
   try {
     return await readFile(file, 'utf8');
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined; // Not made yet.
+    if (isErrno(error, 'ENOENT')) return undefined; // Not made yet.
     throw error;
   }
+}
+
+function isErrno(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code;
 }

@@ -245,8 +245,9 @@ function partsOf(value: string): readonly string[] {
 
 function shown(name: string, value: string): string {
   if (SECRET.test(name)) return '(not shown)';
+  const told = value.replace(/\/\/[^/@\s]+@/, '//(not shown)@');
   return JSON.stringify(
-    value.length > SHOWN_LENGTH_MAX ? `${value.slice(0, SHOWN_LENGTH_MAX)}…` : value,
+    told.length > SHOWN_LENGTH_MAX ? `${told.slice(0, SHOWN_LENGTH_MAX)}…` : told,
   );
 }
 

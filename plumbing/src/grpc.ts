@@ -12,13 +12,13 @@
 
 import type { Http2Server, Http2Session } from 'node:http2';
 import type { Socket } from 'node:net';
-import { createSecureContext } from 'node:tls';
+import { createSecureContext, type TLSSocket } from 'node:tls';
 import * as grpc from '@grpc/grpc-js';
 import { formatAddress } from './address.ts';
 import { announce } from './announce.ts';
 import { listenAddress, listenError } from './listen-error.ts';
 import type { Log } from './log.ts';
-import type { Tls } from './tls.ts';
+import { handshakeFacts, type Tls } from './tls.ts';
 
 export const MAX_MESSAGE_BYTES: number = 10 * 1024 * 1024;
 export const WINDOW_BYTES: number = 1024 * 1024;
@@ -102,8 +102,8 @@ export async function listenGrpc(options: GrpcListenOptions): Promise<GrpcListen
   }
 
   const port = await bind(server, formatAddress(wanted), serverCredentials(tls));
-  const connections = insides.watch((error, peer) => {
-    log.limited('grpc-tls', 'warn', { error: error.message, peer }, 'a TLS handshake failed');
+  const connections = insides.watch((error, socket) => {
+    log.limited('grpc-tls', 'warn', handshakeFacts(error, socket), 'a TLS handshake failed');
   });
 
   const address = formatAddress({ host: wanted.host, port });
@@ -200,7 +200,7 @@ interface ServerInsides {
  */
 function insidesOf(server: grpc.Server): {
   configure(): void;
-  watch(onTlsError: (error: Error, peer: string) => void): ReadonlySet<Socket>;
+  watch(onTlsError: (error: Error, socket: TLSSocket) => void): ReadonlySet<Socket>;
 } {
   const insides = server as unknown as ServerInsides; // Private, as said above.
   const connections = new Set<Socket>();
@@ -222,9 +222,7 @@ function insidesOf(server: grpc.Server): {
           connections.add(socket);
           socket.once('close', () => connections.delete(socket));
         });
-        http2Server.on('tlsClientError', (error: Error, socket: Socket) => {
-          onTlsError(error, socket.remoteAddress ?? 'gone');
-        });
+        http2Server.on('tlsClientError', onTlsError);
       }
       return connections;
     },

@@ -12,12 +12,13 @@ import http, { type IncomingMessage, type Server } from 'node:http';
 import https from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import type { TLSSocket } from 'node:tls';
 import Koa from 'koa';
 import { formatAddress } from './address.ts';
 import { announce, type ListenerKind } from './announce.ts';
 import { listenAddress, listenError } from './listen-error.ts';
 import type { Log } from './log.ts';
-import type { KeyPair, Tls } from './tls.ts';
+import { handshakeFacts, type KeyPair, type Tls } from './tls.ts';
 
 const HEADERS_LIMIT_MS = 2000;
 const REQUEST_LIMIT_MS = 30_000;
@@ -63,27 +64,15 @@ export interface HttpListener extends AsyncDisposable {
 
 /** Opens an HTTP port. Rejects with a ListenError that names the address. */
 export async function listenHttp(options: HttpListenOptions): Promise<HttpListener> {
-  const { tls, log, onUpgrade } = options;
   const { host, port: wantedPort } = listenAddress(options.address, {
-    secure: tls !== undefined,
+    secure: options.tls !== undefined,
     allowPublic: options.allowPublic === true,
   });
   const server = createServer(options);
-  const upgraded = new Set<Duplex>();
-  if (onUpgrade !== undefined) {
-    server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-      upgraded.add(socket);
-      socket.once('close', () => upgraded.delete(socket));
-      onUpgrade(request, socket, head);
-    });
-  }
-  server.on('drop', (dropped?: { remoteAddress?: string }) => {
-    log.limited('http-drop', 'warn', { peer: dropped?.remoteAddress }, 'too many connections');
-  });
-  server.on('tlsClientError', (error: Error, socket: Socket) => {
-    const fields = { error: error.message, peer: socket.remoteAddress };
-    log.limited('http-tls', 'warn', fields, 'a TLS handshake failed');
-  });
+  const draining = new AbortController();
+  const connections = new Connections(server, draining.signal);
+  logRefused(server, options.log);
+  if (options.onUpgrade !== undefined) server.on('upgrade', options.onUpgrade);
 
   try {
     server.listen(wantedPort, host);
@@ -95,7 +84,6 @@ export async function listenHttp(options: HttpListenOptions): Promise<HttpListen
   const address = formatAddress({ host, port });
   announce(options.kind ?? 'http', address);
 
-  const draining = new AbortController();
   return {
     address,
     port,
@@ -104,15 +92,61 @@ export async function listenHttp(options: HttpListenOptions): Promise<HttpListen
     async [Symbol.asyncDispose](): Promise<void> {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       draining.abort();
-      server.closeIdleConnections();
-      const cut = setTimeout(() => {
-        server.closeAllConnections();
-        for (const socket of upgraded) socket.destroy();
-      }, options.drainMs ?? DRAIN_MS_DEFAULT);
+      connections.endIdle();
+      const cut = setTimeout(() => connections.cut(), options.drainMs ?? DRAIN_MS_DEFAULT);
       await closed;
       clearTimeout(cut);
     },
   };
+}
+
+/** The connections of a server, for the time when it ends them. */
+class Connections {
+  readonly #server: Server;
+  readonly #all = new Set<Socket>();
+  /** Those that never sent a request, which Node doesn't count among the idle. */
+  readonly #fresh = new Set<Socket>();
+
+  constructor(server: Server, draining: AbortSignal) {
+    this.#server = server;
+    server.on('connection', (socket: Socket) => {
+      this.#all.add(socket);
+      socket.once('close', () => this.#all.delete(socket));
+    });
+    const ready = server instanceof https.Server ? 'secureConnection' : 'connection';
+    server.on(ready, (socket: Socket) => {
+      this.#fresh.add(socket);
+      socket.once('close', () => this.#fresh.delete(socket));
+    });
+    server.on('request', ({ socket }: IncomingMessage, response: http.ServerResponse) => {
+      this.#fresh.delete(socket);
+      response.once('close', () => {
+        if (draining.aborted) server.closeIdleConnections();
+      });
+    });
+    server.on('upgrade', ({ socket }: IncomingMessage) => this.#fresh.delete(socket));
+  }
+
+  /** Ends those that wait for nothing. */
+  endIdle(): void {
+    this.#server.closeIdleConnections();
+    for (const socket of this.#fresh) socket.destroy();
+  }
+
+  /** Ends all, upgraded ones and unfinished handshakes too. */
+  cut(): void {
+    for (const socket of this.#all) socket.destroy();
+  }
+}
+
+/** Says in the log who was not let in. */
+function logRefused(server: Server, log: Log): void {
+  server.on('drop', (dropped?: { remoteAddress?: string }) => {
+    log.limited('http-drop', 'warn', { peer: dropped?.remoteAddress }, 'too many connections');
+  });
+  server.on('tlsClientError', (error: Error, socket: TLSSocket) => {
+    log.limited('http-tls', 'warn', handshakeFacts(error, socket), 'a TLS handshake failed');
+  });
 }
 
 /** A Koa application that answers errors as said above. */
@@ -126,7 +160,8 @@ export function koaApp(log: Log): Koa {
   app.use(async (ctx, next) => {
     try {
       await next();
-      if (ctx.status === 404 && ctx.body === undefined) ctx.throw(404, 'not found');
+      const answered = ctx.body !== undefined || ctx.respond === false || ctx.headerSent;
+      if (ctx.status === 404 && !answered) ctx.throw(404, 'not found');
     } catch (error) {
       answerError(ctx, error, log);
     }
@@ -143,6 +178,9 @@ const GONE: ReadonlySet<string> = new Set([
   'EPIPE',
 ]);
 
+/** What spoke of an answer that will not be given now. */
+const STALE_HEADERS = ['Content-Encoding', 'ETag', 'Last-Modified', 'Cache-Control'];
+
 function answerError(ctx: Koa.Context, error: unknown, log: Log): void {
   const status = statusOf(error);
   if (status >= 500) {
@@ -153,7 +191,11 @@ function answerError(ctx: Koa.Context, error: unknown, log: Log): void {
     ctx.res.destroy();
     return;
   }
+  for (const header of STALE_HEADERS) ctx.remove(header);
   ctx.status = status;
+  if (error instanceof Error && 'headers' in error) {
+    ctx.set(error.headers as Record<string, string>); // What http-errors carry for their answer.
+  }
   ctx.body = { error: status < 500 && error instanceof Error ? error.message : 'internal error' };
 }
 

@@ -66,7 +66,10 @@ export class Metrics {
     return this.#value({ name, help: told, type: 'gauge' }, options.labels ?? {}, options.read);
   }
 
-  /** Forgets a series, when what it measured is gone: a drain, a subscription. */
+  /**
+   * Forgets a series, when what it measured is gone: a drain, a subscription. What it gained since
+   * the last push is pushed no more.
+   */
   remove(name: string, labels: Labels = {}): void {
     this.#families.get(name)?.series.delete(keyOf(labels));
   }
@@ -132,6 +135,7 @@ class Value implements Counter, Gauge, Series {
   }
 
   add(n: number): void {
+    assert(n >= 0 || this.type === 'gauge', 'a counter only rises');
     this.#value += n;
   }
 

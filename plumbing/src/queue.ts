@@ -84,6 +84,11 @@ export class BoundedQueue<T extends Weighted> {
     return this.#closed;
   }
 
+  /** Whether `take` gathers small items into one. */
+  get joins(): boolean {
+    return this.#join !== undefined;
+  }
+
   /** Takes an item in. Never waits, never throws; what is too much drops, oldest first. */
   put(item: T): void {
     if (item.count === 0) return;

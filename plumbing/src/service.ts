@@ -14,6 +14,9 @@ import { once } from 'node:events';
 /** How long a process may take to drain before it is cut off. */
 const DRAIN_LIMIT_MS = 10_000;
 
+/** How long a process that failed may take to end by itself. */
+const FAILED_LIMIT_MS = 1000;
+
 const EXIT_FAILED = 1;
 const EXIT_CUT = 2;
 const EXIT_BUG = 3;
@@ -34,8 +37,8 @@ export async function run(start: (stop: AbortSignal) => Promise<AsyncDisposable>
   } catch (error) {
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
     process.exitCode = EXIT_FAILED;
-    // What a failed start had opened must not keep the process; it never promised to serve.
-    setTimeout(() => process.exit(EXIT_FAILED), DRAIN_LIMIT_MS).unref();
+    // What a failed start had opened must not keep the process.
+    setTimeout(() => process.exit(EXIT_FAILED), FAILED_LIMIT_MS).unref();
   }
 }
 

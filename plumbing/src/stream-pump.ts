@@ -14,6 +14,7 @@
  * runs dry or the stream full.
  */
 
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { BoundedQueue, Weighted } from './queue.ts';
 
 /** What a queue must hold to be pumped. */
@@ -76,13 +77,22 @@ export class StreamPump<T extends Message> {
         }
         const item = queue.take(this.#maxCount, this.#maxBytes);
         if (item !== undefined) flow.write(item);
-        else if (!queue.closed) await flow.whenWoken(queue.whenReady());
+        else if (!queue.closed) await this.#whenFilled(queue, flow);
         else if (flow.inFlight > 0) await flow.whenWoken();
         else return;
       }
     } finally {
       flow.release();
     }
+  }
+
+  /**
+   * Waits for the queue, and then, if that makes larger messages, for the next turn of the event
+   * loop: whatever else arrives in this one goes along, for a message costs as much as its bytes.
+   */
+  async #whenFilled(queue: BoundedQueue<T>, flow: Flow<T>): Promise<void> {
+    await flow.whenWoken(queue.whenReady());
+    if (queue.joins && queue.count > 0 && queue.count < this.#maxCount) await nextTurn();
   }
 }
 

@@ -7,7 +7,9 @@
 
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import type { TLSSocket } from 'node:tls';
 import type { Env } from './env.ts';
+import type { Fields } from './log.ts';
 
 /** Paths of a certificate and its key. */
 export interface KeyPairFiles {
@@ -50,10 +52,25 @@ export function tlsSettings(env: Env, names: TlsFiles): TlsFiles {
   };
 }
 
+/**
+ * What a server's log says of a handshake that failed. A client whose certificate is refused is
+ * hung up on, so the error says only that; why stands on the socket.
+ */
+export function handshakeFacts(error: Error, socket: TLSSocket): Fields {
+  const { authorizationError, remoteAddress } = socket;
+  const refused = authorizationError ? String(authorizationError) : undefined;
+  return { reason: refused ?? error.message, peer: remoteAddress };
+}
+
 /** Reads what mutual TLS needs. Throws a TlsError. */
 export function readTls(files: TlsFiles, now: number = Date.now()): Tls {
   const ca = readFile(files.ca);
-  for (const certificate of certificatesOf(files.ca, ca)) checkDates(files.ca, certificate, now);
+  // A bundle may still hold the authority of before the last rotation: one that is valid will do.
+  const authorities = certificatesOf(files.ca, ca);
+  const [first] = authorities;
+  if (first !== undefined && !authorities.some((authority) => isValidAt(authority, now))) {
+    checkDates(files.ca, first, now);
+  }
   return { ca, ...readKeyPair(files, now) };
 }
 
@@ -100,6 +117,10 @@ function privateKeyOf(file: string, pem: Buffer): KeyObject {
   } catch (error) {
     throw new TlsError(file, 'holds no PEM private key', { cause: error });
   }
+}
+
+function isValidAt(certificate: X509Certificate, now: number): boolean {
+  return Date.parse(certificate.validFrom) <= now && now <= Date.parse(certificate.validTo);
 }
 
 function checkDates(file: string, certificate: X509Certificate, now: number): void {
