@@ -1,0 +1,252 @@
+/**
+ * Envelopes as canonical proto3 JSON, written straight from their bytes.
+ *
+ * It is the dialect of Log Cache's REST (log-cache-release v3.2.0) and of the RLP gateway
+ * (Loggregator v107.0.21): fields in the order of declaration and under their proto names, zero
+ * scalars printed, 64-bit integers as strings, payloads in base64, map keys sorted by code point,
+ * doubles in shortest form, and the message that is not set left out. Blanks between tokens, which
+ * Go's writer adds at random, are never written.
+ *
+ *     writer.raw('data: ').batch(bytes).raw('\n\n').take()
+ *
+ * What was taken is never written over. There is no limit here: the text of a batch is at most
+ * about twelve times as long as its bytes.
+ *
+ * Hot: no object and no string for an envelope, but for doubles and long payloads; json.bench.ts
+ * has the figures.
+ */
+
+import { EnvelopeField, EnvelopeParts } from './envelope-parts.ts';
+import { FieldReader } from './fields.ts';
+import { JsonText } from './json-text.ts';
+import type { MapEntries } from './map-entries.ts';
+import {
+  EventParts,
+  GaugeValueParts,
+  LogParts,
+  NamedParts,
+  ValueMember,
+  ValueParts,
+} from './message-parts.ts';
+
+const BATCH = Buffer.from('{"batch":[');
+const END_OF_BATCH = Buffer.from(']}');
+const TIMESTAMP = Buffer.from('{"timestamp":"');
+const SOURCE_ID = Buffer.from('","source_id":');
+const INSTANCE_ID = Buffer.from(',"instance_id":');
+const DEPRECATED_TAGS = Buffer.from(',"deprecated_tags":{');
+const TAGS = Buffer.from('},"tags":{');
+const LOG = Buffer.from(',"log":{"payload":');
+const TYPE = Buffer.from(',"type":');
+const OUT = Buffer.from('"OUT"');
+const ERR = Buffer.from('"ERR"');
+const COUNTER = Buffer.from(',"counter":{"name":');
+const DELTA = Buffer.from(',"delta":"');
+const TOTAL = Buffer.from('","total":"');
+const GAUGE = Buffer.from(',"gauge":{"metrics":{');
+const END_OF_GAUGE = Buffer.from('}}');
+const UNIT = Buffer.from('{"unit":');
+const VALUE = Buffer.from(',"value":');
+const TIMER = Buffer.from(',"timer":{"name":');
+const START = Buffer.from(',"start":"');
+const STOP = Buffer.from('","stop":"');
+const EVENT = Buffer.from(',"event":{"title":');
+const BODY = Buffer.from(',"body":');
+const TEXT = Buffer.from('{"text":');
+const INTEGER = Buffer.from('{"integer":"');
+const DECIMAL = Buffer.from('{"decimal":');
+const END_OF_INTEGER = Buffer.from('"}');
+const EMPTY = Buffer.from('{}');
+const COLON = 0x3a;
+const COMMA = 0x2c;
+const CLOSING_BRACE = 0x7d;
+
+export class JsonWriter {
+  readonly #text = new JsonText();
+  readonly #frames = new FieldReader();
+  readonly #parts = new EnvelopeParts();
+  readonly #log = new LogParts();
+  readonly #named = new NamedParts();
+  readonly #event = new EventParts();
+  readonly #value = new ValueParts();
+  readonly #gaugeValue = new GaugeValueParts();
+  /** The bytes of the envelope that is being written. */
+  #bytes: Uint8Array = new Uint8Array(0);
+
+  /** How many bytes have been written since the last `take`. */
+  get byteLength(): number {
+    return this.#text.byteLength;
+  }
+
+  /** Hands over what was written, as UTF-8 that nothing writes over. */
+  take(): Buffer {
+    return this.#text.take();
+  }
+
+  /** Writes text as it is: what stands around the JSON. */
+  raw(text: string): this {
+    this.#text.raw(text);
+    return this;
+  }
+
+  /** Writes an encoded EnvelopeBatch as `{"batch":[…]}`. A scan must have accepted the bytes. */
+  batch(bytes: Uint8Array): this {
+    this.#text.constant(BATCH);
+    const frames = this.#frames.over(bytes, 0, bytes.length);
+    let isFirst = true;
+    while (frames.next()) {
+      if (frames.field !== 1 || frames.wireType !== 2) continue;
+      if (!isFirst) this.#text.byte(COMMA);
+      isFirst = false;
+      this.envelope(bytes, frames.start, frames.end);
+    }
+    this.#text.constant(END_OF_BATCH);
+    return this;
+  }
+
+  /** Writes the bare envelope bytes[start, end) as an object. A scan must have accepted it. */
+  envelope(bytes: Uint8Array, start: number, end: number): this {
+    const text = this.#text;
+    const parts = this.#parts.read(bytes, start, end);
+    this.#bytes = parts.bytes; // A copy of the envelope, if it was in pieces.
+    text.constant(TIMESTAMP);
+    text.signed(parts.timeHigh, parts.timeLow);
+    text.constant(SOURCE_ID);
+    text.string(this.#bytes, parts.sourceStart, parts.sourceEnd);
+    text.constant(INSTANCE_ID);
+    text.string(this.#bytes, parts.instanceStart, parts.instanceEnd);
+    text.constant(DEPRECATED_TAGS);
+    this.#writeDeprecatedTags(parts.deprecatedTags);
+    text.constant(TAGS);
+    this.#writeTags(parts.tags);
+    text.byte(CLOSING_BRACE);
+    this.#writeMessage(parts);
+    text.byte(CLOSING_BRACE);
+    return this;
+  }
+
+  #writeMessage({ message, metrics, bodyStart, bodyEnd }: EnvelopeParts): void {
+    if (message === EnvelopeField.log) this.#writeLog(bodyStart, bodyEnd);
+    else if (message === EnvelopeField.counter) this.#writeCounter(bodyStart, bodyEnd);
+    else if (message === EnvelopeField.gauge) this.#writeGauge(metrics);
+    else if (message === EnvelopeField.timer) this.#writeTimer(bodyStart, bodyEnd);
+    else if (message === EnvelopeField.event) this.#writeEvent(bodyStart, bodyEnd);
+  }
+
+  #writeTags(tags: MapEntries): void {
+    const count = tags.sort(this.#bytes);
+    for (let place = 0; place < count; place += 1) {
+      const entry = this.#writeKey(tags, place);
+      this.#text.string(
+        this.#bytes,
+        tags.valueStart[entry] as number, // Below the count, like all entries in `order`.
+        tags.valueEnd[entry] as number,
+      );
+    }
+  }
+
+  #writeDeprecatedTags(tags: MapEntries): void {
+    const count = tags.sort(this.#bytes);
+    for (let place = 0; place < count; place += 1) {
+      const entry = this.#writeKey(tags, place);
+      this.#writeValue(tags.valueStart[entry] as number, tags.valueEnd[entry] as number);
+    }
+  }
+
+  #writeGauge(metrics: MapEntries): void {
+    const text = this.#text;
+    text.constant(GAUGE);
+    const count = metrics.sort(this.#bytes);
+    for (let place = 0; place < count; place += 1) {
+      const entry = this.#writeKey(metrics, place);
+      const value = this.#gaugeValue.read(
+        this.#bytes,
+        metrics.valueStart[entry] as number,
+        metrics.valueEnd[entry] as number,
+      );
+      text.constant(UNIT);
+      text.string(this.#bytes, value.unitStart, value.unitEnd);
+      text.constant(VALUE);
+      text.number(value.value);
+      text.byte(CLOSING_BRACE);
+    }
+    text.constant(END_OF_GAUGE);
+  }
+
+  /** Writes the key that is at this place of a sorted map; returns its entry. */
+  #writeKey(entries: MapEntries, place: number): number {
+    const entry = entries.order[place] as number;
+    if (place > 0) this.#text.byte(COMMA);
+    this.#text.string(
+      this.#bytes,
+      entries.keyStart[entry] as number,
+      entries.keyEnd[entry] as number,
+    );
+    this.#text.byte(COLON);
+    return entry;
+  }
+
+  #writeValue(start: number, end: number): void {
+    const text = this.#text;
+    const value = this.#value.read(this.#bytes, start, end);
+    if (value.member === ValueMember.text) {
+      text.constant(TEXT);
+      text.string(this.#bytes, value.textStart, value.textEnd);
+      text.byte(CLOSING_BRACE);
+    } else if (value.member === ValueMember.integer) {
+      text.constant(INTEGER);
+      text.signed(value.integerHigh, value.integerLow);
+      text.constant(END_OF_INTEGER);
+    } else if (value.member === ValueMember.decimal) {
+      text.constant(DECIMAL);
+      text.number(value.decimal);
+      text.byte(CLOSING_BRACE);
+    } else text.constant(EMPTY);
+  }
+
+  #writeLog(start: number, end: number): void {
+    const text = this.#text;
+    const log = this.#log.read(this.#bytes, start, end);
+    text.constant(LOG);
+    text.base64(this.#bytes, log.payloadStart, log.payloadEnd);
+    text.constant(TYPE);
+    if (log.type === 0) text.constant(OUT);
+    else if (log.type === 1) text.constant(ERR);
+    else text.signed(log.type >> 31, log.type);
+    text.byte(CLOSING_BRACE);
+  }
+
+  #writeCounter(start: number, end: number): void {
+    const text = this.#text;
+    const counter = this.#named.read(this.#bytes, start, end);
+    text.constant(COUNTER);
+    text.string(this.#bytes, counter.nameStart, counter.nameEnd);
+    text.constant(DELTA);
+    text.unsigned(counter.secondHigh, counter.secondLow);
+    text.constant(TOTAL);
+    text.unsigned(counter.thirdHigh, counter.thirdLow);
+    text.constant(END_OF_INTEGER);
+  }
+
+  #writeTimer(start: number, end: number): void {
+    const text = this.#text;
+    const timer = this.#named.read(this.#bytes, start, end);
+    text.constant(TIMER);
+    text.string(this.#bytes, timer.nameStart, timer.nameEnd);
+    text.constant(START);
+    text.signed(timer.secondHigh, timer.secondLow);
+    text.constant(STOP);
+    text.signed(timer.thirdHigh, timer.thirdLow);
+    text.constant(END_OF_INTEGER);
+  }
+
+  #writeEvent(start: number, end: number): void {
+    const text = this.#text;
+    const event = this.#event.read(this.#bytes, start, end);
+    text.constant(EVENT);
+    text.string(this.#bytes, event.titleStart, event.titleEnd);
+    text.constant(BODY);
+    text.string(this.#bytes, event.bodyStart, event.bodyEnd);
+    text.byte(CLOSING_BRACE);
+  }
+}
