@@ -4,7 +4,6 @@
  * that take in first.
  */
 
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ensureCertificates } from '@standpipe/plumbing/authority';
 import { ManagedProcess, type OnLine } from './process.ts';
@@ -29,6 +28,13 @@ const DRAIN_ORDER = [
   'traffic-controller',
 ];
 
+/** Makes what certificates are missing below `folder` and returns where they are. */
+export async function prepareCertificates(folder: string): Promise<string> {
+  const certificates = join(folder, 'certificates');
+  await ensureCertificates(certificates, CERTIFICATES);
+  return certificates;
+}
+
 export class Pipeline implements AsyncDisposable {
   readonly processes: readonly ManagedProcess[];
   /** The folder with ca.crt and each process's certificate and key. */
@@ -40,19 +46,14 @@ export class Pipeline implements AsyncDisposable {
   }
 
   static async start(options: PipelineOptions): Promise<Pipeline> {
-    const certificates = join(options.folder, 'certificates');
-    await mkdir(certificates, { recursive: true });
-    await ensureCertificates(certificates, CERTIFICATES);
-
+    const certificates = await prepareCertificates(options.folder);
     const onLine = options.onLine ?? (() => {});
     const specs = topology({ ...options, certificates });
     const pipeline = new Pipeline(
       specs.map((spec) => new ManagedProcess(spec, onLine)),
       certificates,
     );
-    const outcomes = await Promise.allSettled(
-      pipeline.processes.map((managed) => managed.start()),
-    );
+    const outcomes = await Promise.allSettled(pipeline.processes.map((managed) => managed.start()));
     const failures = outcomes.filter((outcome) => outcome.status === 'rejected');
     if (failures.length === 0) return pipeline;
 

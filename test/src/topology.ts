@@ -67,7 +67,9 @@ export function topology(options: TopologyOptions): ProcessSpec[] {
     reverseLogProxy(options),
     gateway(options),
     ...(options.bindingsFile ? [syslogAdapter(options, options.bindingsFile, firstZone)] : []),
-    ...zones.map((zone, cell) => executor(options, zone, cell)).filter((spec) => spec !== undefined),
+    ...zones
+      .map((zone, cell) => executor(options, zone, cell))
+      .filter((spec) => spec !== undefined),
   ];
   return specs.map((spec) => ({
     ...spec,
@@ -89,7 +91,11 @@ function metron(options: TopologyOptions, zone: string): ProcessSpec {
       AGENT_ZONE: zone,
       AGENT_TAGS: `deployment:standpipe,job:metron,index:${zone},ip:127.0.0.1`,
       DOPPLER_SHARDS: shards(options),
-      ...tls(options, 'metron', { ca: 'AGENT_CA_FILE', cert: 'AGENT_CERT_FILE', key: 'AGENT_KEY_FILE' }),
+      ...tls(options, 'metron', {
+        ca: 'AGENT_CA_FILE',
+        cert: 'AGENT_CERT_FILE',
+        key: 'AGENT_KEY_FILE',
+      }),
     },
     listeners: ['grpc', 'metrics'],
   };
@@ -169,7 +175,11 @@ function reverseLogProxy(options: TopologyOptions): ProcessSpec {
     env: {
       RLP_PORT: String(options.portOf('reverse-log-proxy')),
       DOPPLER_SHARDS: shards(options),
-      ...tls(options, 'reverselogproxy', { ca: 'RLP_CA_FILE', cert: 'RLP_CERT_FILE', key: 'RLP_KEY_FILE' }),
+      ...tls(options, 'reverselogproxy', {
+        ca: 'RLP_CA_FILE',
+        cert: 'RLP_CERT_FILE',
+        key: 'RLP_KEY_FILE',
+      }),
     },
     listeners: ['grpc', 'metrics'],
   };

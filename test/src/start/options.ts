@@ -53,7 +53,9 @@ function parsed(args: readonly string[]): { values: { app?: string[]; help?: boo
 function appOf(text: string): { name: string; command: string } {
   const match = /^([A-Za-z0-9][A-Za-z0-9._-]*)=(.+)$/s.exec(text);
   if (!match?.[1] || !match[2]) {
-    throw new UsageError(`--app takes NAME=COMMAND, as in --app 'web=python3 -m http.server'; got ${text}`);
+    throw new UsageError(
+      `--app takes NAME=COMMAND, as in --app 'web=python3 -m http.server'; got ${text}`,
+    );
   }
   return { name: match[1], command: match[2] };
 }

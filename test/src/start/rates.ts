@@ -2,6 +2,7 @@
  * How much moves through a running pipeline, read off the processes' own metrics pages.
  */
 
+import { systemClock } from '@standpipe/plumbing';
 import type { ManagedProcess } from '../process.ts';
 
 /** Sums of counters since the processes started. */
@@ -17,6 +18,50 @@ export interface Totals {
 }
 
 const ASK_LIMIT_MS = 1000;
+/** A terminal's line is written over; anything else gets a line less often. */
+const TERMINAL_INTERVAL_MS = 1000;
+const FILE_INTERVAL_MS = 10_000;
+
+/** Writes a line of rates to `output` again and again, until it is disposed of. */
+export function watchRates(
+  processes: readonly ManagedProcess[],
+  output: NodeJS.WriteStream,
+): AsyncDisposable {
+  const intervalMs = output.isTTY ? TERMINAL_INTERVAL_MS : FILE_INTERVAL_MS;
+  const stop = new AbortController();
+  const watching = watch(processes, { output, intervalMs, stop: stop.signal });
+  return {
+    async [Symbol.asyncDispose](): Promise<void> {
+      stop.abort();
+      await watching;
+      if (output.isTTY) output.write('\n');
+    },
+  };
+}
+
+interface Watch {
+  readonly output: NodeJS.WriteStream;
+  readonly intervalMs: number;
+  readonly stop: AbortSignal;
+}
+
+async function watch(
+  processes: readonly ManagedProcess[],
+  { output, intervalMs, stop }: Watch,
+): Promise<void> {
+  let before = await readTotals(processes);
+  let beforeMs = performance.now();
+  for (;;) {
+    await systemClock.sleep(intervalMs, stop);
+    if (stop.aborted) return;
+    const after = await readTotals(processes);
+    const afterMs = performance.now();
+    const line = rateLine(before, after, (afterMs - beforeMs) / 1000);
+    output.write(output.isTTY ? `\r\x1b[K${line}` : `${line}\n`);
+    before = after;
+    beforeMs = afterMs;
+  }
+}
 
 /** One line for the screen: what moved between two readings. */
 export function rateLine(before: Totals, after: Totals, seconds: number): string {
@@ -32,7 +77,9 @@ export function rateLine(before: Totals, after: Totals, seconds: number): string
 
 /** Reads all processes; one that does not answer counts as zero. */
 export async function readTotals(processes: readonly ManagedProcess[]): Promise<Totals> {
-  const pages = await Promise.all(processes.map(async (managed) => [managed, await page(managed)] as const));
+  const pages = await Promise.all(
+    processes.map(async (managed) => [managed, await page(managed)] as const),
+  );
   let [ingress, stored, egress, dropped] = [0, 0, 0, 0];
   for (const [{ spec }, text] of pages) {
     if (spec.sourceId === 'metron') ingress += sumOf(text, 'ingress');
@@ -52,7 +99,8 @@ export function sumOf(text: string, metric: string): number {
   for (const line of text.split('\n')) {
     if (!line.startsWith(metric)) continue;
     const rest = line.slice(metric.length);
-    if (rest.startsWith(' ') || rest.startsWith('{')) sum += Number(rest.slice(rest.lastIndexOf(' ')));
+    if (rest.startsWith(' ') || rest.startsWith('{'))
+      sum += Number(rest.slice(rest.lastIndexOf(' ')));
   }
   return sum;
 }

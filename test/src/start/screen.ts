@@ -1,32 +1,101 @@
 /** What `npm start` prints when all listens: what runs where, and what to try. */
 
-export interface Row {
-  readonly name: string;
-  readonly addresses: readonly string[];
+import type { Pipeline } from '../pipeline.ts';
+import type { PortOf } from '../ports.ts';
+import type { Rsyslog } from '../rsyslog.ts';
+import type { LocalApp } from './apps.ts';
+
+export interface ScreenOptions {
+  readonly pipeline: Pipeline;
+  readonly portOf: PortOf;
+  readonly apps: readonly LocalApp[];
+  readonly appsFile: string;
+  /** Undefined where rsyslogd is not installed. */
+  readonly rsyslog: Rsyslog | undefined;
 }
 
-export interface Try {
-  readonly what: string;
-  readonly command: string;
-}
-
-/** The table of processes, then the commands to copy, each below what it shows. */
-export function screen(rows: readonly Row[], tries: readonly Try[], notes: readonly string[]): string {
-  const width = Math.max(...rows.map(({ name }) => name.length));
-  const table = rows.map(({ name, addresses }) => `  ${name.padEnd(width)}   ${addresses.join('   ')}`);
-  const commands = tries.map(({ what, command }) => `  ${what}\n    ${command}`);
+/** The table of processes and apps, then the commands to copy, each below what it shows. */
+export function screen(options: ScreenOptions): string {
+  const rows = [...processRows(options.pipeline), ...appRows(options), ...drainRows(options)];
+  const width = Math.max(...rows.map(([name]) => name.length));
   return [
     '',
-    'Standpipe is running, all on this machine:',
+    'Standpipe is running, all of it on this machine:',
     '',
-    ...table,
+    ...rows.map(([name, where]) => `  ${name.padEnd(width)}   ${where}`),
     '',
-    'To try:',
+    'To try, in another terminal:',
     '',
-    ...commands,
+    ...tries(options).flatMap(([what, command]) => [`  # ${what}`, `  ${command}`]),
     '',
-    ...notes,
+    ...notes(options),
     'Ctrl-C drains and stops everything.',
     '',
+    '',
   ].join('\n');
+}
+
+type Row = readonly [name: string, where: string];
+
+function processRows(pipeline: Pipeline): Row[] {
+  return pipeline.processes.map((managed) => {
+    const { spec } = managed;
+    const served = spec.listeners.filter((listener) => listener !== 'metrics');
+    const where = [...served, 'metrics'].map((listener) =>
+      place(listener, managed.address(listener)),
+    );
+    return [spec.name, where.join('   ')];
+  });
+}
+
+/** What is served there, as one would type it. */
+function place(listener: string, address: string): string {
+  if (listener === 'metrics') return `http://${address}/metrics`;
+  if (listener === 'http' || listener === 'ws') return `http://${address}`;
+  return `${listener} ${address}`;
+}
+
+function appRows({ apps }: ScreenOptions): Row[] {
+  return apps.map(({ name, guid, instances, port }) => {
+    const urls = Array.from({ length: instances }, (_, index) =>
+      port === undefined ? '' : `http://127.0.0.1:${port + index}`,
+    );
+    return [`app ${name}`, [`source id ${guid}`, ...urls].join('   ').trimEnd()];
+  });
+}
+
+function drainRows({ rsyslog }: ScreenOptions): Row[] {
+  return rsyslog ? [['rsyslogd', `tcp 127.0.0.1:${rsyslog.port}   writes ${rsyslog.file}`]] : [];
+}
+
+function tries({ apps, portOf, rsyslog }: ScreenOptions): Row[] {
+  const [shop] = apps;
+  const front = `127.0.0.1:${portOf('traffic-controller')}`;
+  return [
+    [
+      'the last lines of the shop',
+      `curl 'http://${front}/api/v1/read/${shop?.guid}?descending=true&limit=5'`,
+    ],
+    ['which sources there are', `curl http://${front}/api/v1/meta`],
+    ['everything, as it happens', `node examples/nozzle.mjs ws://${front}/firehose/me`],
+    [
+      'logs as server-sent events',
+      `curl -N 'http://127.0.0.1:${portOf('rlp-gateway')}/v2/read?log'`,
+    ],
+    [
+      'a metric of your own, to be read at /api/v1/read/demo',
+      `echo 'demo.visits:1|c|#page:home' | nc -u -w1 127.0.0.1 ${portOf('statsd-injector')}`,
+    ],
+    ...(rsyslog ? [['the drain of the shop', `tail -f ${rsyslog.file}`] as const] : []),
+    ['a request by hand', `curl http://127.0.0.1:${portOf('shop')}/checkout`],
+  ];
+}
+
+function notes({ rsyslog, appsFile }: ScreenOptions): string[] {
+  const edit = `Apps are started, stopped and changed by editing ${appsFile}.`;
+  if (rsyslog) return [edit];
+  return [
+    'rsyslogd is not installed, so nothing is drained. On Debian: apt-get install rsyslog',
+    edit,
+  ];
 }

@@ -1,0 +1,144 @@
+/**
+ * `npm start`: the whole pipeline on this machine, with real programs feeding it.
+ *
+ *     executors ─▶ the apps: shop ×2, clock, yours
+ *     the processes' own stderr ─▶ logs of `doppler`, `metron`, …
+ *     shop ─▶ syslog adapter ─▶ rsyslogd, when it is installed
+ *
+ * What it generates stands in `.standpipe/`, or in `.standpipe-OFFSET/` for a second pipeline.
+ */
+
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { createLogger, readTls, run } from '@standpipe/plumbing';
+import { stringify } from 'yaml';
+import { Pipeline, prepareCertificates } from './pipeline.ts';
+import { localPorts, type PortOf } from './ports.ts';
+import { hasRsyslog, Rsyslog } from './rsyslog.ts';
+import { type LocalApp, localApps, writeAppsFile } from './start/apps.ts';
+import { ComponentLogs } from './start/component-logs.ts';
+import { type StartOptions, startOptions, USAGE, UsageError } from './start/options.ts';
+import { watchRates } from './start/rates.ts';
+import { screen } from './start/screen.ts';
+
+const ZONES = { az1: 1, az2: 1 };
+
+await main();
+
+async function main(): Promise<void> {
+  const options = readOptions();
+  if (options) await run((stop) => startLocal(options, stop));
+}
+
+function readOptions(): StartOptions | undefined {
+  try {
+    const options = startOptions(process.argv.slice(2), process.env);
+    if (!options.help) return options;
+    process.stdout.write(USAGE);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    process.stderr.write(`${error.message}\n\n${USAGE}`);
+    process.exitCode = 1;
+  }
+  return undefined;
+}
+
+async function startLocal(options: StartOptions, stop: AbortSignal): Promise<AsyncDisposable> {
+  process.stdout.write('Starting the pipeline.\n');
+  const opened: AsyncDisposable[] = [];
+  const all = { [Symbol.asyncDispose]: () => closeInReverse(opened) };
+  try {
+    await open(options, opened, stop);
+    return all;
+  } catch (error) {
+    await all[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+/** Opens everything and notes it in `opened`, so that what was opened before a failure is closed. */
+async function open(
+  options: StartOptions,
+  opened: AsyncDisposable[],
+  stop: AbortSignal,
+): Promise<void> {
+  const portOf = localPorts(options.portOffset);
+  const folder = await stateFolder(options.portOffset);
+  const apps = localApps({
+    statsdPort: portOf('statsd-injector'),
+    shopPort: portOf('shop'),
+    apps: options.apps,
+  });
+  const appsFile = join(folder, 'apps.yml');
+  await writeAppsFile(appsFile, apps);
+
+  const rsyslog = await startRsyslog(folder, portOf);
+  if (rsyslog) opened.push(rsyslog);
+  const bindingsFile = await writeBindings(folder, apps, rsyslog);
+  const logs = await componentLogs(folder, portOf);
+  opened.push(logs);
+  const pipeline = await Pipeline.start({
+    zones: ZONES,
+    folder,
+    portOf,
+    appsFile,
+    bindingsFile,
+    onLine: (spec, line) => logs.write(spec, line),
+  });
+  opened.push(pipeline);
+  if (stop.aborted) return;
+  process.stdout.write(screen({ pipeline, portOf, apps, appsFile, rsyslog }));
+  opened.push(watchRates(pipeline.processes, process.stdout));
+}
+
+async function closeInReverse(opened: AsyncDisposable[]): Promise<void> {
+  process.stdout.write('\nDraining and stopping.\n');
+  for (let last = opened.pop(); last; last = opened.pop()) await last[Symbol.asyncDispose]();
+}
+
+async function stateFolder(portOffset: number): Promise<string> {
+  const root = fileURLToPath(new URL('../..', import.meta.url));
+  const folder = join(root, portOffset === 0 ? '.standpipe' : `.standpipe-${portOffset}`);
+  await mkdir(folder, { recursive: true });
+  return folder;
+}
+
+async function startRsyslog(folder: string, portOf: PortOf): Promise<Rsyslog | undefined> {
+  if (!hasRsyslog()) return undefined;
+  return Rsyslog.start({ folder: join(folder, 'rsyslog'), port: portOf('rsyslog') });
+}
+
+/** The shop's drain, in the form in which Cloud Controller tells of drains. */
+async function writeBindings(
+  folder: string,
+  [shop]: readonly LocalApp[],
+  rsyslog: Rsyslog | undefined,
+): Promise<string> {
+  const path = join(folder, 'bindings.yml');
+  const hostname = 'local.local.shop';
+  const bindings =
+    rsyslog && shop
+      ? [
+          {
+            url: `syslog://127.0.0.1:${rsyslog.port}`,
+            credentials: [{ apps: [{ hostname, app_id: shop.guid }] }],
+          },
+        ]
+      : [];
+  await writeFile(path, stringify(bindings));
+  return path;
+}
+
+async function componentLogs(folder: string, portOf: PortOf): Promise<ComponentLogs> {
+  const certificates = await prepareCertificates(folder);
+  return new ComponentLogs({
+    address: `127.0.0.1:${portOf('metron az1')}`,
+    tls: readTls({
+      ca: `${certificates}/ca.crt`,
+      cert: `${certificates}/executor.crt`,
+      key: `${certificates}/executor.key`,
+    }),
+    log: createLogger('start'),
+  });
+}
