@@ -2,6 +2,7 @@ export { events, logcache, loggregator, plumbing } from '../gen/messages.js';
 export { Batch, Kind } from './batch.ts';
 export { BatchBuilder } from './builder.ts';
 export { ByteMap, hashBytes } from './byte-map.ts';
+export { goFixed, goShortest, writeSigned, writeUnsigned } from './decimal.ts';
 export {
   CounterReader,
   EnvelopeEdit,
@@ -10,8 +11,19 @@ export {
   TagKeys,
   TagReader,
 } from './edit.ts';
+export { EnvelopeField, EnvelopeParts } from './envelope-parts.ts';
 export { FieldReader } from './fields.ts';
 export { Crc64Sum, crc64, xxh64 } from './hash.ts';
+export { JsonWriter } from './json.ts';
+export { MapEntries } from './map-entries.ts';
+export {
+  EventParts,
+  GaugeValueParts,
+  LogParts,
+  NamedParts,
+  ValueMember,
+  ValueParts,
+} from './message-parts.ts';
 export { FRAME_TAG, PackedBatch } from './packed-batch.ts';
 export { scanBatch, scanEnvelope } from './scan.ts';
 export {
