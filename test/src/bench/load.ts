@@ -1,0 +1,51 @@
+/** A worker that sends batches of 100 encoded envelopes to a Doppler at a steady rate. */
+
+import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { dial, readTls } from '@standpipe/plumbing';
+import { ingressService } from '@standpipe/protos';
+import { cfBatch, leanBatch } from '@standpipe/protos/testing';
+import type { LoadCommand, WorkerOptions } from './workers.ts';
+
+const BATCH = 100;
+/** How many apps the load comes from. */
+const SOURCES = 50;
+const TICK_MS = 4;
+
+const options = JSON.parse(process.argv[2] ?? '{}') as WorkerOptions;
+const client = dial({ address: options.address, tls: readTls(options.tls), serverName: 'doppler' });
+const { path, requestSerialize, responseDeserialize } = ingressService.batchSender;
+const stream = client.makeClientStreamRequest(
+  path,
+  requestSerialize,
+  responseDeserialize,
+  () => {},
+);
+stream.on('error', (error) => {
+  process.stderr.write(`the load's stream broke: ${error.message}\n`);
+  process.exit(1);
+});
+
+const shaped = options.shape === 'cf' ? cfBatch : leanBatch;
+const batches = Array.from({ length: SOURCES }, (_, round) =>
+  shaped(BATCH, { sourceId: (index) => `source-${(round + index) % SOURCES}-aaaa-bbbb-cccc-dddd` }),
+);
+
+process.on('message', (command: LoadCommand) => void load(command));
+process.send?.({ envelopes: 0 });
+
+/** Sends what is due at each tick; when the Doppler does not keep up, waits for it. */
+async function load({ perSecond, seconds }: LoadCommand): Promise<void> {
+  const startedAt = performance.now();
+  let sent = 0;
+  for (;;) {
+    const elapsed = (performance.now() - startedAt) / 1000;
+    if (elapsed >= seconds) break;
+    for (const due = elapsed * perSecond; sent < due; sent += BATCH) {
+      const batch = batches[(sent / BATCH) % SOURCES];
+      if (batch && !stream.write(batch.bytes)) await once(stream, 'drain');
+    }
+    await sleep(TICK_MS);
+  }
+  process.send?.({ envelopes: sent });
+}

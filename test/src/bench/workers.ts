@@ -1,0 +1,62 @@
+/**
+ * The processes that load a Doppler and read from it, and what they say to the benchmark.
+ *
+ * They are processes of their own so that their work is not counted as the Doppler's. A message
+ * to a worker is a command, a message from it a report.
+ */
+
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import type { TlsFiles } from '@standpipe/plumbing';
+
+export interface WorkerOptions {
+  /** host:port of the Doppler. */
+  readonly address: string;
+  readonly tls: TlsFiles;
+  readonly shape: 'lean' | 'cf';
+}
+
+/** What a worker counted since it began. */
+export interface Report {
+  readonly envelopes: number;
+}
+
+/** Begin to send this many envelopes a second for so long; the loader reports when it has ended. */
+export interface LoadCommand {
+  readonly perSecond: number;
+  readonly seconds: number;
+}
+
+export class Worker<Command extends object> implements AsyncDisposable {
+  readonly #child: ChildProcess;
+
+  private constructor(child: ChildProcess) {
+    this.#child = child;
+  }
+
+  /** Starts `load` or `read` and waits till it says that it is ready. */
+  static async start<Command extends object>(
+    name: 'load' | 'read',
+    options: WorkerOptions,
+  ): Promise<Worker<Command>> {
+    const module = fileURLToPath(new URL(`./${name}.js`, import.meta.url));
+    const child = fork(module, [JSON.stringify(options)]);
+    await once(child, 'message');
+    return new Worker<Command>(child);
+  }
+
+  /** Sends a command and waits for the report that answers it. */
+  async ask(command: Command): Promise<Report> {
+    const answered = once(this.#child, 'message');
+    this.#child.send(command);
+    const [report] = await answered;
+    return report as Report;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const exited = once(this.#child, 'exit');
+    this.#child.kill('SIGKILL');
+    await exited;
+  }
+}
