@@ -1,0 +1,69 @@
+/**
+ * What a v2 subscription asks for: the selectors of its request, read once and checked.
+ *
+ * A selector without a kind selects nothing and is left out; so a request that has no other is
+ * accepted and stays silent, as Loggregator's Doppler has it. `legacy_selector` and
+ * `use_preferred_tags` concern the reverse log proxy alone and are not looked at.
+ */
+
+import { Kind, type loggregator } from '@standpipe/protos';
+
+/** The most selectors of one request; a request of more is refused. */
+export const SELECTORS_MAX = 10_000;
+
+export interface Selector {
+  /** The source whose envelopes are wanted; empty: those of every source. */
+  readonly sourceId: string;
+  readonly kind: Exclude<Kind, typeof Kind.none>;
+  /**
+   * A counter's name, or all the names of a gauge's metrics, in any order: a gauge with one more or
+   * one less does not fit. None: whatever the name.
+   */
+  readonly names: readonly string[];
+}
+
+/** The selectors of a request that select something. */
+export function readSelectors(
+  selectors: readonly loggregator.v2.ISelector[] | null | undefined,
+): Selector[] {
+  const read: Selector[] = [];
+  for (const selector of selectors ?? []) {
+    const sourceId = selector.source_id ?? '';
+    // Of several kinds in one selector the last on the wire counts; no client sends such a thing,
+    // and the order here only decides what then happens.
+    if (selector.event) read.push({ sourceId, kind: Kind.event, names: [] });
+    else if (selector.timer) read.push({ sourceId, kind: Kind.timer, names: [] });
+    else if (selector.gauge) read.push({ sourceId, kind: Kind.gauge, names: gaugeNames(selector) });
+    else if (selector.counter) {
+      read.push({ sourceId, kind: Kind.counter, names: counterNames(selector) });
+    } else if (selector.log) read.push({ sourceId, kind: Kind.log, names: [] });
+  }
+  return read;
+}
+
+function gaugeNames({ gauge }: loggregator.v2.ISelector): readonly string[] {
+  return gauge?.names ?? [];
+}
+
+function counterNames({ counter }: loggregator.v2.ISelector): readonly string[] {
+  return counter?.name ? [counter.name] : [];
+}
+
+const KIND_NAMES = ['none', 'log', 'counter', 'gauge', 'timer', 'event'] as const;
+
+/** How many selectors a description spells out; of the rest it says only how many there are. */
+const DESCRIBED_MAX = 5;
+
+/** The selectors for an operator to read: `log of 5c7a…, counter "hits" of any source`. */
+export function describeSelectors(selectors: readonly Selector[]): string {
+  if (selectors.length === 0) return 'nothing';
+  const described = selectors.slice(0, DESCRIBED_MAX).map(describeSelector).join(', ');
+  const more = selectors.length - DESCRIBED_MAX;
+  return more > 0 ? `${described} and ${more} more` : described;
+}
+
+function describeSelector({ sourceId, kind, names }: Selector): string {
+  const named = names.length > 0 ? ` ${JSON.stringify(names.join(','))}` : '';
+  const source = sourceId === '' ? 'any source' : sourceId;
+  return `${KIND_NAMES[kind]}${named} of ${source}`;
+}

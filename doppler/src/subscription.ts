@@ -1,0 +1,114 @@
+/**
+ * The subscriptions that are open: each a gRPC stream with a bounded queue before it.
+ *
+ *     router ──▶ BoundedQueue ──▶ StreamPump ──▶ stream of the subscriber
+ *                drops oldest
+ *
+ * The router puts and never waits. While a subscriber is slower than what it asked for, exactly
+ * the oldest envelopes of its queue are dropped; they are counted, and the log says whose they
+ * were: shard, selectors and peer. What still waits when a subscriber leaves, or when its stream
+ * breaks, counts as dropped as well, so that given = egress + dropped + waiting always holds.
+ *
+ * Small parts that waited together leave together, up to 100 envelopes in a message; a subscriber
+ * that keeps up gets each part at once. A queue holds bytes that the subscribers mostly share.
+ */
+
+import { type ServerWritableStream, status } from '@grpc/grpc-js';
+import { BoundedQueue, type Log, StreamPump } from '@standpipe/plumbing';
+import { PackedBatch } from '@standpipe/protos';
+import { PART_ENVELOPES_MAX, type Sink } from './fanout.ts';
+import type { DopplerMetrics } from './metrics.ts';
+
+/** The gRPC stream of one subscriber. */
+export type SubscriberCall = ServerWritableStream<Buffer, Buffer>;
+
+export interface SubscriptionOptions {
+  readonly shardId: string;
+  /** What is subscribed to, for the log. */
+  readonly wants: string;
+  /** The most envelopes that may wait. */
+  readonly bufferSize: number;
+  /** The most envelopes in one message. Default 100. */
+  readonly messageSize?: number;
+  /** Registers the sink; the subscription lasts until what is returned is disposed of. */
+  readonly subscribe: (sink: Sink) => Disposable;
+}
+
+export interface SubscriptionsOptions {
+  readonly metrics: DopplerMetrics;
+  readonly log: Log;
+  /** The most bytes that may wait for one subscriber. */
+  readonly bufferBytes: number;
+}
+
+export class Subscriptions {
+  readonly #metrics: DopplerMetrics;
+  readonly #log: Log;
+  readonly #bufferBytes: number;
+  readonly #queues = new Set<BoundedQueue<PackedBatch>>();
+  #isClosed = false;
+
+  constructor({ metrics, log, bufferBytes }: SubscriptionsOptions) {
+    this.#metrics = metrics;
+    this.#log = log;
+    this.#bufferBytes = bufferBytes;
+  }
+
+  /** Serves a subscriber until it leaves, or until all are closed and it has what waited for it. */
+  async serve(call: SubscriberCall, options: SubscriptionOptions): Promise<void> {
+    if (this.#isClosed) {
+      refuse(call, status.UNAVAILABLE, 'the doppler is shutting down');
+      return;
+    }
+    const { messageSize = PART_ENVELOPES_MAX } = options;
+    const { egress, droppedEgress, subscriptions } = this.#metrics;
+    const queue = this.#queueFor(call, options);
+    const subscription = options.subscribe(queue);
+    const pump = new StreamPump<PackedBatch>({
+      maxCount: messageSize,
+      onLost: ({ count }) => droppedEgress.add(count),
+    });
+
+    this.#queues.add(queue);
+    subscriptions.add(1);
+    await pump.pump(queue, call, ({ count }) => egress.add(count));
+    subscription[Symbol.dispose]();
+    subscriptions.add(-1);
+    this.#queues.delete(queue);
+
+    queue.close();
+    queue.clear();
+    call.end();
+  }
+
+  /** Takes no more subscribers; those that are there get what waits, and their streams end. */
+  close(): void {
+    this.#isClosed = true;
+    for (const queue of this.#queues) queue.close();
+  }
+
+  #queueFor(call: SubscriberCall, options: SubscriptionOptions): BoundedQueue<PackedBatch> {
+    const { shardId, wants, bufferSize, messageSize = PART_ENVELOPES_MAX } = options;
+    const peer = call.getPeer();
+    let droppedCount = 0;
+    const queue: BoundedQueue<PackedBatch> = new BoundedQueue<PackedBatch>({
+      maxCount: bufferSize,
+      maxBytes: this.#bufferBytes,
+      ...(messageSize > 1 ? { join: PackedBatch.concat } : {}),
+      onDrop: (count) => {
+        droppedCount += count;
+        this.#metrics.droppedEgress.add(count);
+        if (queue.closed) return; // It left, or we do; it was not slow.
+        const fields = { shard_id: shardId, selectors: wants, peer, count, in_all: droppedCount };
+        const key = `dropped ${shardId} ${wants}`;
+        this.#log.limited(key, 'warn', fields, 'dropped the oldest envelopes of a slow subscriber');
+      },
+    });
+    return queue;
+  }
+}
+
+/** Ends a subscriber's call with an error, before anything was sent. */
+export function refuse(call: SubscriberCall, code: status, details: string): void {
+  call.emit('error', { code, details });
+}
