@@ -1,0 +1,249 @@
+/**
+ * The memory that the store lives in: one budget, outside the JavaScript heap, cut into blocks.
+ *
+ *     region (up to 1 GiB)  │ slab 4 MiB │ slab 4 MiB │ …  │ stage │
+ *                             └ 4 × 1 MiB ─ each 4 × 256 KiB ─ … ─ each 4 × 256 bytes
+ *
+ * A block is a slab, or a quarter of a block. Taking one splits a larger one as far as needed;
+ * when the four quarters of a block are free again they become that block, so what big sources
+ * give back serves small ones and the other way round. Free blocks are linked through their own
+ * first words. Addresses count 32-bit words over all regions and fit 31 bits: 8 GiB at most.
+ *
+ * A region's memory becomes resident as its slabs are first used, and stays; the budget is
+ * therefore the most that is ever resident. Besides it a region costs its stage (256 KiB) and a
+ * byte for each 256. Nothing is lost here: `take` says NONE, and the store decides who gives.
+ *
+ * Hot: `copyIn` is called for each envelope. A message is copied to the stage once and from there
+ * with copyWithin, which is a third faster than a view and a `set` for each envelope (50 against
+ * 75 ns), and makes no garbage.
+ *
+ * Reading a typed array is `as number` wherever the address comes from `take`.
+ */
+
+import assert from 'node:assert/strict';
+
+/** No block: what `take` gives when nothing is free. */
+export const NONE = -1;
+
+/** The largest budget that addresses reach. */
+export const ARENA_BYTES_MAX: number = 8 * 2 ** 30;
+export const ARENA_BYTES_MIN: number = 64 * 1024;
+
+const UNIT_BYTES = 256;
+const UNIT_SHIFT = 6;
+const CLASS_MAX = 7;
+/** A slab is at most this share of the budget, so that a small budget is not one block. */
+const SLABS_MIN = 8;
+const REGION_SHIFT = 28;
+const REGION_WORDS = 2 ** REGION_SHIFT;
+const LOCAL_MASK = REGION_WORDS - 1;
+const STAGE_BYTES = 256 * 1024;
+
+/** The size of a block of this class: 256 bytes, and four times as much for each class above. */
+export function bytesOf(blockClass: number): number {
+  return UNIT_BYTES << (2 * blockClass);
+}
+
+export function wordsOf(blockClass: number): number {
+  return (UNIT_BYTES >>> 2) << (2 * blockClass);
+}
+
+/** The smallest class whose blocks hold so many bytes. */
+export function classFor(byteLength: number): number {
+  let blockClass = 0;
+  while (bytesOf(blockClass) < byteLength) blockClass += 1;
+  return blockClass;
+}
+
+/** One stretch of memory, seen as bytes and as words. */
+class Region {
+  readonly bytes: Uint8Array;
+  readonly words: Int32Array;
+  /** For each unit: 0, or one more than the class of the free block that begins there. */
+  readonly free: Uint8Array;
+  readonly stageStart: number;
+  /** Which message stands in the stage. */
+  staged = 0;
+
+  constructor(blockBytes: number) {
+    // Not zeroed on purpose: untouched pages of the allocation cost no memory.
+    const memory = Buffer.allocUnsafeSlow(blockBytes + STAGE_BYTES).buffer;
+    this.bytes = new Uint8Array(memory);
+    this.words = new Int32Array(memory);
+    this.free = new Uint8Array(blockBytes / UNIT_BYTES);
+    this.stageStart = blockBytes;
+  }
+}
+
+export class Arena {
+  /** The class of a slab, which is the largest block there is. */
+  readonly classMax: number;
+  readonly #slabs: number;
+  readonly #slabsPerRegion: number;
+  readonly #regions: Region[] = [];
+  /** For each class the first free block. */
+  readonly #heads: number[];
+  #slabsTouched = 0;
+  #usedBytes = 0;
+  #message: Uint8Array = new Uint8Array(0);
+  #messageNumber = 0;
+  #staging = false;
+
+  constructor(limitBytes: number) {
+    assert(limitBytes >= ARENA_BYTES_MIN, `the budget is at least ${ARENA_BYTES_MIN} bytes`);
+    assert(limitBytes <= ARENA_BYTES_MAX, `the budget is at most ${ARENA_BYTES_MAX} bytes`);
+    let classMax = CLASS_MAX;
+    while (bytesOf(classMax) * SLABS_MIN > limitBytes) classMax -= 1;
+    this.classMax = classMax;
+    this.#slabs = Math.floor(limitBytes / bytesOf(classMax));
+    this.#slabsPerRegion = REGION_WORDS / wordsOf(classMax);
+    this.#heads = new Array<number>(classMax + 1).fill(NONE);
+  }
+
+  /** The bytes of all blocks that are taken. */
+  get usedBytes(): number {
+    return this.#usedBytes;
+  }
+
+  /** The bytes of all slabs that were ever used: what is resident. */
+  get touchedBytes(): number {
+    return this.#slabsTouched * bytesOf(this.classMax);
+  }
+
+  get limitBytes(): number {
+    return this.#slabs * bytesOf(this.classMax);
+  }
+
+  /** Takes a block of this class; NONE when there is neither a free one nor a slab left. */
+  take(blockClass: number): number {
+    let from = blockClass;
+    while (from <= this.classMax && this.#heads[from] === NONE) from += 1;
+    let address: number;
+    if (from <= this.classMax) {
+      address = this.#heads[from] as number;
+      this.#unlink(address, from);
+    } else {
+      if (this.#slabsTouched === this.#slabs) return NONE;
+      address = this.#freshSlab();
+      from = this.classMax;
+    }
+    while (from > blockClass) {
+      from -= 1;
+      for (let quarter = 3; quarter > 0; quarter -= 1) {
+        this.#link(address + quarter * wordsOf(from), from);
+      }
+    }
+    this.#usedBytes += bytesOf(blockClass);
+    return address;
+  }
+
+  /** Gives a block back, and makes one of four where four quarters are free. */
+  release(address: number, blockClass: number): void {
+    assert(this.#freeMark(address) === 0, 'a block is given back once');
+    this.#usedBytes -= bytesOf(blockClass);
+    let block = address;
+    let size = blockClass;
+    while (size < this.classMax && this.#siblingsFree(block, size)) {
+      const quarterWords = wordsOf(size);
+      const parent = block & ~(4 * quarterWords - 1);
+      for (let quarter = 0; quarter < 4; quarter += 1) {
+        const sibling = parent + quarter * quarterWords;
+        if (sibling !== block) this.#unlink(sibling, size);
+      }
+      block = parent;
+      size += 1;
+    }
+    this.#link(block, size);
+  }
+
+  /** The words of the region that an address lies in; `local(address)` is its place there. */
+  words(address: number): Int32Array {
+    return this.#region(address).words;
+  }
+
+  /** The bytes of the region that an address lies in; they begin at `4 * local(address)`. */
+  bytes(address: number): Uint8Array {
+    return this.#region(address).bytes;
+  }
+
+  /** Makes `message` what `copyIn` copies from; it pays to stage one that is copied from often. */
+  open(message: Uint8Array, often: boolean): void {
+    this.#message = message;
+    this.#messageNumber += 1;
+    this.#staging = often && message.length <= STAGE_BYTES;
+  }
+
+  /** Copies message[start, end) to an address. */
+  copyIn(start: number, end: number, address: number): void {
+    const region = this.#region(address);
+    const to = local(address) * 4;
+    if (!this.#staging) {
+      region.bytes.set(this.#message.subarray(start, end), to);
+      return;
+    }
+    const stage = region.stageStart;
+    if (region.staged !== this.#messageNumber) {
+      region.bytes.set(this.#message, stage);
+      region.staged = this.#messageNumber;
+    }
+    region.bytes.copyWithin(to, stage + start, stage + end);
+  }
+
+  #region(address: number): Region {
+    return this.#regions[address >>> REGION_SHIFT] as Region;
+  }
+
+  #freshSlab(): number {
+    const slab = this.#slabsTouched;
+    const number = Math.floor(slab / this.#slabsPerRegion);
+    if (number === this.#regions.length) {
+      const left = this.#slabs - number * this.#slabsPerRegion;
+      const slabs = Math.min(left, this.#slabsPerRegion);
+      this.#regions.push(new Region(slabs * bytesOf(this.classMax)));
+    }
+    this.#slabsTouched += 1;
+    return slab * wordsOf(this.classMax);
+  }
+
+  #siblingsFree(address: number, blockClass: number): boolean {
+    const quarterWords = wordsOf(blockClass);
+    const parent = address & ~(4 * quarterWords - 1);
+    for (let quarter = 0; quarter < 4; quarter += 1) {
+      const sibling = parent + quarter * quarterWords;
+      if (sibling !== address && this.#freeMark(sibling) !== blockClass + 1) return false;
+    }
+    return true;
+  }
+
+  #freeMark(address: number): number {
+    return this.#region(address).free[local(address) >>> UNIT_SHIFT] as number;
+  }
+
+  /** Puts a block at the head of its class: its first word is the next, its second the previous. */
+  #link(address: number, blockClass: number): void {
+    const region = this.#region(address);
+    const at = local(address);
+    const next = this.#heads[blockClass] as number;
+    region.words[at] = next;
+    region.words[at + 1] = NONE;
+    region.free[at >>> UNIT_SHIFT] = blockClass + 1;
+    if (next !== NONE) this.words(next)[local(next) + 1] = address;
+    this.#heads[blockClass] = address;
+  }
+
+  #unlink(address: number, blockClass: number): void {
+    const region = this.#region(address);
+    const at = local(address);
+    const next = region.words[at] as number;
+    const previous = region.words[at + 1] as number;
+    if (previous === NONE) this.#heads[blockClass] = next;
+    else this.words(previous)[local(previous)] = next;
+    if (next !== NONE) this.words(next)[local(next) + 1] = previous;
+    region.free[at >>> UNIT_SHIFT] = 0;
+  }
+}
+
+/** The place of an address within its region's words. */
+export function local(address: number): number {
+  return address & LOCAL_MASK;
+}

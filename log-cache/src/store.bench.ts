@@ -1,0 +1,98 @@
+/**
+ * What keeping an envelope costs: CPU per put and bytes per envelope, in a full store.
+ *
+ *     node log-cache/dist/store.bench.js
+ *
+ * The store is filled to its budget first, so each put also pays for what has to go. Scanning is
+ * not counted here (protos has its own benchmark). The process's CPU time includes the garbage
+ * collector's threads.
+ */
+
+import { createLogger, Metrics } from '@standpipe/plumbing';
+import { Batch, type PackedBatch, scanBatch } from '@standpipe/protos';
+import { cfBatch, leanBatch } from '@standpipe/protos/testing';
+import { Bench } from 'tinybench';
+import { Store } from './store.ts';
+
+const BUDGET_BYTES = 64 * 2 ** 20;
+const ENVELOPES = 100;
+const BATCHES = 64;
+
+type Shape = (count: number, options: { sourceId?: (index: number) => string }) => PackedBatch;
+
+const shapes: readonly [string, Shape][] = [
+  ['lean, 282 bytes', leanBatch],
+  ['cf, 712 bytes', cfBatch],
+];
+const spreads: readonly [string, number][] = [
+  ['one source', 1],
+  ['100 sources, mixed', 100],
+  ['10,000 sources, mixed', 10_000],
+];
+
+const log = createLogger('store.bench');
+const bench = new Bench({ time: 1000, warmupTime: 300 });
+const figures: { name: string; cpuNs: number; memory: number }[] = [];
+
+for (const [shapeName, shape] of shapes) {
+  for (const [spreadName, sources] of spreads) {
+    const name = `${shapeName}, ${spreadName}`;
+    const put = filledStore(shape, sources);
+    figures.push({ name, cpuNs: cpuPerPut(put.next), memory: put.bytesPerEnvelope() });
+    bench.add(name, put.next);
+  }
+}
+
+await bench.run();
+for (const [index, task] of bench.tasks.entries()) {
+  const { result } = task;
+  const { cpuNs, memory } = figures[index] ?? { cpuNs: 0, memory: 0 };
+  const wallNs = 'latency' in result ? (result.latency.mean * 1e6) / ENVELOPES : Number.NaN;
+  process.stdout.write(
+    `${task.name.padEnd(40)} ${cpuNs.toFixed(0).padStart(6)} CPU-ns/put ` +
+      `${wallNs.toFixed(0).padStart(6)} ns/put ${memory.toFixed(1).padStart(7)} bytes/envelope\n`,
+  );
+}
+log.debug({}, 'done');
+
+/** A store at its budget, and a function that puts the next batch, later than all before. */
+function filledStore(
+  shape: Shape,
+  sources: number,
+): { next: () => void; bytesPerEnvelope: () => number } {
+  const store = new Store({
+    memoryLimitBytes: BUDGET_BYTES,
+    metrics: new Metrics({ origin: 'bench' }),
+  });
+  const batches: Batch[] = [];
+  for (let number = 0; number < BATCHES; number += 1) {
+    const batch = new Batch();
+    const sourceId = (index: number): string =>
+      `${1_000_000 + (((number * ENVELOPES + index) * 7919) % sources)}-8f0d-4d5e-b5a8-6f3b1c1d2e3f`;
+    scanBatch(shape(ENVELOPES, { sourceId }).bytes, batch);
+    batches.push(batch);
+  }
+  let turn = 0;
+  const next = (): void => {
+    const batch = batches[turn % BATCHES] as Batch; // Within the array.
+    turn += 1;
+    // A microsecond per envelope: the batches are the same, the times go on.
+    for (let row = 0; row < batch.count; row += 1) {
+      const time = turn * ENVELOPES + row;
+      batch.timeHigh[row] = 0x1790_0000 + Math.floor(time / 2 ** 22);
+      batch.timeLow[row] = (time % 2 ** 22) * 1024;
+    }
+    store.put(batch);
+  };
+  while (store.expired === 0) next();
+  return { next, bytesPerEnvelope: () => store.usedBytes / store.size };
+}
+
+function cpuPerPut(next: () => void): number {
+  const rounds = 20_000;
+  for (let round = 0; round < rounds / 4; round += 1) next();
+  const before = process.cpuUsage();
+  for (let round = 0; round < rounds; round += 1) next();
+  const { user, system } = process.cpuUsage(before);
+  return ((user + system) * 1000) / (rounds * ENVELOPES);
+}

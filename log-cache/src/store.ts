@@ -1,0 +1,276 @@
+/**
+ * The recent envelopes of all sources, in one budget of memory.
+ *
+ *     batch ──▶ source a  [ segments · timeline ]  ─┐
+ *         └──▶ source b  [ segments · timeline ]  ─┼── blocks of one arena ── budget
+ *         └──▶ …                                   ─┘
+ *
+ * What is lost, always counted in `expired`:
+ *   - a source has more than `maxPerSource` envelopes: its oldest goes for each new one;
+ *   - the budget is used up: the source that holds the most gives its oldest envelopes, until one
+ *     of its blocks is free. A block serves hundreds of puts, so the work is spread; and the
+ *     quiet are left alone until the busiest are down to their size;
+ *   - an envelope is larger than a slab (4 MiB, less when the budget is small), or finds no block
+ *     although EVICTIONS_MAX were freed: the envelope itself. Only blocks above 64 KiB can meet
+ *     memory that is so cut up;
+ *   - there are more than `maxSources`, or their ids take more than 256 bytes each on average: a
+ *     quiet one among the smallest is forgotten whole.
+ * A source that has nothing left is forgotten, with its counts.
+ *
+ * The budget covers segments and indexes. A source costs some 700 bytes of heap besides, and its
+ * id twice; `maxSources` bounds that.
+ *
+ * Hot: one look-up per source that differs from the envelope before, no allocation per envelope.
+ * store.bench.ts has the figures. Columns are read `as number` below the batch's count.
+ */
+
+import assert from 'node:assert/strict';
+import type { Metrics } from '@standpipe/plumbing';
+import { type Batch, ByteMap, nowNanoseconds } from '@standpipe/protos';
+import { Arena, bytesOf, NONE } from './arena.ts';
+import { Cursor } from './cursor.ts';
+import { type StoreMetrics, storeMetrics } from './metrics.ts';
+import { Ranks } from './ranks.ts';
+import { Source, type Tally } from './source.ts';
+import type { Room } from './timeline.ts';
+
+export const MEMORY_LIMIT_BYTES_DEFAULT: number = 256 * 2 ** 20;
+export const MAX_PER_SOURCE_DEFAULT = 100_000;
+export const MAX_SOURCES_DEFAULT = 100_000;
+
+export interface StoreOptions {
+  /** 64 KiB to 8 GiB; rounded down to whole slabs. */
+  readonly memoryLimitBytes?: number;
+  readonly maxPerSource?: number;
+  readonly maxSources?: number;
+  readonly metrics: Metrics;
+}
+
+/** What is known about a source without reading it. Times are nanoseconds since 1970. */
+export interface MetaInfo {
+  readonly count: number;
+  readonly expired: number;
+  readonly oldest: bigint;
+  readonly newest: bigint;
+}
+
+const EVICTIONS_MAX = 32;
+const ID_BYTES_MEAN_MAX = 256;
+/** How many sources are looked at for a quiet one. */
+const QUIET_TRIES = 8;
+/** An envelope shares its segment with the segment's head. */
+const SEGMENT_HEAD_BYTES = 4;
+const NANOSECONDS_PER_MS = 1_000_000n;
+
+export class Store implements Room {
+  takenClass = 0;
+
+  readonly #arena: Arena;
+  readonly #maxPerSource: number;
+  readonly #maxSources: number;
+  readonly #envelopeBytesMax: number;
+  readonly #sources = new ByteMap<Source>();
+  readonly #ranks = new Ranks<Source>();
+  readonly #tally: Tally = { stored: 0, expired: 0 };
+  readonly #metrics: StoreMetrics;
+  /** The source that is being put to: it is not forgotten meanwhile, even if it has nothing left. */
+  #current: Source | undefined;
+  #idBytes = 0;
+
+  constructor(options: StoreOptions) {
+    this.#arena = new Arena(options.memoryLimitBytes ?? MEMORY_LIMIT_BYTES_DEFAULT);
+    this.#maxPerSource = options.maxPerSource ?? MAX_PER_SOURCE_DEFAULT;
+    this.#maxSources = options.maxSources ?? MAX_SOURCES_DEFAULT;
+    assert(this.#maxPerSource >= 1 && this.#maxSources >= 1, 'a store keeps at least one envelope');
+    this.#envelopeBytesMax = bytesOf(this.#arena.classMax) - SEGMENT_HEAD_BYTES;
+    this.#metrics = storeMetrics(options.metrics, {
+      size: () => this.#tally.stored,
+      periodMs: () => this.#periodMs(),
+    });
+  }
+
+  /** How many envelopes are held. */
+  get size(): number {
+    return this.#tally.stored;
+  }
+
+  /** How many envelopes were given up, of all that were ever put. */
+  get expired(): number {
+    return this.#tally.expired;
+  }
+
+  get sourceCount(): number {
+    return this.#sources.size;
+  }
+
+  /** The memory of all segments and indexes; never above the budget. */
+  get usedBytes(): number {
+    return this.#arena.usedBytes;
+  }
+
+  get limitBytes(): number {
+    return this.#arena.limitBytes;
+  }
+
+  /** Keeps the envelopes of a scanned batch; only those with a 1 in `mine`, if that is given. */
+  put(batch: Batch, mine?: Uint8Array): void {
+    const { count } = batch;
+    const expired = this.#tally.expired;
+    let ingress = 0;
+    let previous = NONE;
+    this.#arena.open(batch.bytes, count > 1);
+    for (let index = 0; index < count; index += 1) {
+      if (mine !== undefined && mine[index] !== 1) continue;
+      ingress += 1;
+      if ((batch.end[index] as number) - (batch.start[index] as number) > this.#envelopeBytesMax) {
+        this.#tally.expired += 1;
+        continue;
+      }
+      if (this.#current === undefined || !isSameSource(batch, previous, index)) {
+        this.#current = this.#sourceOf(batch, index);
+      }
+      previous = index;
+      this.#keep(this.#current, batch, index);
+    }
+    this.#current = undefined;
+    this.#metrics.ingress.add(ingress);
+    this.#metrics.expired.add(this.#tally.expired - expired);
+  }
+
+  /** A cursor over a source, to be used in this turn of the event loop; nothing, if it is unknown. */
+  cursor(sourceId: string): Cursor | undefined {
+    const source = this.#sources.getString(sourceId);
+    return source && new Cursor(this.#arena, source);
+  }
+
+  meta(): Map<string, MetaInfo> {
+    const meta = new Map<string, MetaInfo>();
+    for (const [id, { timeline, expired }] of this.#sources.entries()) {
+      const { count, oldest, newest } = timeline;
+      meta.set(id, { count, expired, oldest, newest });
+    }
+    return meta;
+  }
+
+  /** Room for a source, made by eviction when there is none. */
+  take(blockClass: number, least: number): number {
+    const wanted = Math.min(blockClass, this.#arena.classMax);
+    let address = this.#takeDownTo(wanted, wanted);
+    for (let evictions = 0; address === NONE && evictions < EVICTIONS_MAX; evictions += 1) {
+      if (!this.#evict()) break;
+      // The first eviction most often frees just such a block; if not, a smaller one will do.
+      address = this.#takeDownTo(wanted, least);
+    }
+    return address;
+  }
+
+  release(address: number, blockClass: number): void {
+    this.#arena.release(address, blockClass);
+  }
+
+  #keep(source: Source, batch: Batch, index: number): void {
+    const held = source.heldBytes;
+    source.touched = true;
+    if (!source.put(batch, index)) {
+      source.expired += 1;
+      this.#tally.expired += 1;
+    }
+    if (source.count === 0) {
+      this.#forget(source);
+      this.#current = undefined;
+    } else if (source.heldBytes !== held) {
+      this.#ranks.update(source);
+    }
+  }
+
+  #takeDownTo(wanted: number, least: number): number {
+    for (let blockClass = wanted; blockClass >= least; blockClass -= 1) {
+      const address = this.#arena.take(blockClass);
+      if (address === NONE) continue;
+      this.takenClass = blockClass;
+      return address;
+    }
+    return NONE;
+  }
+
+  #evict(): boolean {
+    const source = this.#ranks.largest();
+    if (source === undefined) return false;
+    source.expireMemory();
+    if (source.count === 0 && source !== this.#current) this.#forget(source);
+    else this.#ranks.place(source);
+    return true;
+  }
+
+  #sourceOf(batch: Batch, index: number): Source {
+    const start = batch.sourceStart[index] as number;
+    const end = batch.sourceEnd[index] as number;
+    const hash = batch.sourceHash[index] as number;
+    return (
+      this.#sources.get(batch.bytes, start, end, hash) ?? this.#newSource(batch, start, end, hash)
+    );
+  }
+
+  #newSource(batch: Batch, start: number, end: number, hash: number): Source {
+    const idBytes = end - start;
+    while (
+      this.#sources.size > 0 &&
+      (this.#sources.size >= this.#maxSources ||
+        this.#idBytes + idBytes > this.#maxSources * ID_BYTES_MEAN_MAX)
+    ) {
+      this.#forgetQuiet();
+    }
+    const source = new Source({
+      id: batch.bytes.toString('utf8', start, end),
+      arena: this.#arena,
+      room: this,
+      tally: this.#tally,
+      maxCount: this.#maxPerSource,
+    });
+    this.#sources.set(batch.bytes, start, end, hash, source);
+    this.#idBytes += idBytes;
+    this.#ranks.place(source);
+    return source;
+  }
+
+  /** Forgets one of the smallest sources, if possible one that had nothing put for a while. */
+  #forgetQuiet(): void {
+    let source = this.#ranks.smallest();
+    for (let tries = 0; tries < QUIET_TRIES && source?.touched; tries += 1) {
+      source.touched = false;
+      this.#ranks.place(source);
+      source = this.#ranks.smallest();
+    }
+    assert(source !== undefined, 'every source is ranked');
+    this.#forget(source);
+  }
+
+  #forget(source: Source): void {
+    source.clear();
+    this.#ranks.remove(source);
+    this.#sources.deleteString(source.id);
+    this.#idBytes -= Buffer.byteLength(source.id);
+  }
+
+  #periodMs(): number {
+    let oldest: bigint | undefined;
+    for (const [, { timeline }] of this.#sources.entries()) {
+      if (oldest === undefined || timeline.oldest < oldest) oldest = timeline.oldest;
+    }
+    return oldest === undefined ? 0 : Number((nowNanoseconds() - oldest) / NANOSECONDS_PER_MS);
+  }
+}
+
+/** Whether two envelopes of a batch have the same source, which most neighbours have. */
+function isSameSource(batch: Batch, a: number, b: number): boolean {
+  if (batch.sourceHash[a] !== batch.sourceHash[b]) return false;
+  const aStart = batch.sourceStart[a] as number;
+  const bStart = batch.sourceStart[b] as number;
+  const length = (batch.sourceEnd[a] as number) - aStart;
+  if ((batch.sourceEnd[b] as number) - bStart !== length) return false;
+  const { bytes } = batch;
+  for (let at = 0; at < length; at += 1) {
+    if (bytes[aStart + at] !== bytes[bStart + at]) return false;
+  }
+  return true;
+}
