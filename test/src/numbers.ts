@@ -23,8 +23,10 @@ export class Numbers {
     return this.#seen.size;
   }
 
-  has(number: number): boolean {
-    return this.#seen.has(number);
+  /** Whether a number like this has arrived. */
+  hasAny(isOne: (number: number) => boolean): boolean {
+    for (const number of this.#seen.keys()) if (isOne(number)) return true;
+    return false;
   }
 
   /** The numbers that arrived more than once. */
