@@ -1,0 +1,122 @@
+/**
+ * All that can be set on a Doppler. Names that Loggregator v107.0.21 has are its own, so that an
+ * existing deployment's settings carry over; those of its log cache are log-cache-release's.
+ */
+
+import {
+  Env,
+  type ObservabilityConfig,
+  observabilitySettings,
+  type TlsFiles,
+  tlsSettings,
+} from '@standpipe/plumbing';
+import { parseShards, ShardsError, type Zone } from '@standpipe/protos';
+
+export interface Config {
+  /** Where agents send and subscribers connect: gRPC with mutual TLS, on every interface. */
+  readonly grpcAddress: string;
+  readonly tls: TlsFiles;
+  /**
+   * The original's ring between ingress and its router. It is read so that settings carry over,
+   * and it changes nothing: a batch is routed before the next is read, so nothing waits there.
+   */
+  readonly ingressBufferSize: number;
+  /** Envelopes that may wait for one v1 subscriber before the oldest are dropped. */
+  readonly egressBufferSize: number;
+  /** Envelopes that may wait for one v2 subscriber before the oldest are dropped. */
+  readonly egressV2BufferSize: number;
+  /** Bytes that may wait for one subscriber, v1 or v2, before the oldest are dropped. */
+  readonly egressBufferBytes: number;
+  /** Where the log cache's REST API answers, `host:port` on loopback; empty: nowhere. */
+  readonly logCacheHttpAddress: string;
+  /** Envelopes that the log cache keeps of one source; the oldest go first. */
+  readonly maxPerSource: number;
+  /** What all envelopes in the log cache and their indexes may take. */
+  readonly memoryLimitBytes: number;
+  /** Every Doppler by zone, in the order that decides who owns a source; none: this one alone. */
+  readonly zones: readonly Zone[];
+  /** The zone of this Doppler, and its place in it. */
+  readonly zone: string;
+  readonly nodeIndex: number;
+  readonly observability: ObservabilityConfig;
+}
+
+/** Settings of the original that a Doppler of ours has no use for. */
+const UNUSED: readonly string[] = [
+  'AGENT_GRPC_ADDRESS',
+  'ROUTER_CIPHER_SUITES',
+  'ROUTER_METRIC_BATCH_INTERVAL_MILLISECONDS',
+  'ROUTER_METRIC_SOURCE_ID',
+  'ROUTER_PPROF_PORT',
+  'USE_RFC339',
+];
+
+const MEBIBYTE = 1024 * 1024;
+const SIZE_MAX = 10_000_000;
+
+export function readConfig(vars: Readonly<NodeJS.ProcessEnv> = process.env): Config {
+  const env = new Env(vars, { exempt: UNUSED });
+  const size = (name: string, fallback: number): number =>
+    env.count(name, { fallback, min: 1, max: SIZE_MAX });
+  const port = env.count('ROUTER_PORT', { fallback: 0, min: 0, max: 65_535 });
+  const host = env.text('ROUTER_HOST', { fallback: '0.0.0.0' });
+  const config: Config = {
+    grpcAddress: `${host}:${port}`,
+    tls: tlsSettings(env, {
+      ca: 'ROUTER_CA_FILE',
+      cert: 'ROUTER_CERT_FILE',
+      key: 'ROUTER_KEY_FILE',
+    }),
+    ingressBufferSize: env.count('INGRESS_BUFFER_SIZE', {
+      fallback: 10_000,
+      min: 0,
+      max: SIZE_MAX,
+    }),
+    egressBufferSize: size('EGRESS_BUFFER_SIZE', 50_000),
+    egressV2BufferSize: size('EGRESS_V2_BUFFER_SIZE', 50_000),
+    egressBufferBytes: env.count('EGRESS_BUFFER_BYTES', {
+      fallback: 16 * MEBIBYTE,
+      min: MEBIBYTE,
+      max: 1024 * MEBIBYTE,
+    }),
+    logCacheHttpAddress: env.address('LOG_CACHE_HTTP_ADDR', { fallback: '', listen: true }),
+    maxPerSource: size('MAX_PER_SOURCE', 100_000),
+    memoryLimitBytes: env.count('MEMORY_LIMIT_BYTES', {
+      fallback: 256 * MEBIBYTE,
+      min: 64 * 1024,
+      max: 8 * 1024 * MEBIBYTE,
+    }),
+    ...placeOf(env),
+    observability: observabilitySettings(env),
+  };
+  env.done();
+  return config;
+}
+
+/** Where this Doppler stands among all. Without DOPPLER_SHARDS it stands alone. */
+function placeOf(env: Env): Pick<Config, 'zones' | 'zone' | 'nodeIndex'> {
+  const zones = zonesOf(env);
+  const [first] = zones;
+  const zone = env.text('DOPPLER_ZONE', { fallback: first?.name ?? '' });
+  const nodeIndex = env.count('NODE_INDEX', { fallback: 0, min: 0, max: 65_535 });
+  if (zones.length === 0) return { zones, zone, nodeIndex: 0 };
+  const own = zones.find(({ name }) => name === zone);
+  if (!own) {
+    env.mistake('DOPPLER_ZONE', `is ${JSON.stringify(zone)}, which DOPPLER_SHARDS does not name`);
+  } else if (nodeIndex >= own.addresses.length) {
+    env.mistake('NODE_INDEX', `is ${nodeIndex}, but its zone has ${own.addresses.length} Dopplers`);
+  }
+  return { zones, zone, nodeIndex };
+}
+
+function zonesOf(env: Env): readonly Zone[] {
+  const shards = env.optional('DOPPLER_SHARDS');
+  if (shards === undefined) return [];
+  try {
+    return parseShards(shards);
+  } catch (error) {
+    if (!(error instanceof ShardsError)) throw error;
+    for (const mistake of error.mistakes) env.mistake('DOPPLER_SHARDS', mistake);
+    return [];
+  }
+}
