@@ -1,0 +1,125 @@
+/**
+ * What the architecture promises, checked against the tree.
+ *
+ * docs/architecture.md draws these arrows; Biome refuses an import that package.json does not
+ * declare; this test refuses a package.json that declares an arrow that was never drawn.
+ */
+
+import { readdir, readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import test from 'ava';
+
+/** Who may import whom: whatever is not here may not. */
+const ARROWS: Readonly<Record<string, readonly string[]>> = {
+  protos: [],
+  plumbing: [],
+  'log-cache': ['plumbing', 'protos'],
+  agents: ['plumbing', 'protos'],
+  doppler: ['log-cache', 'plumbing', 'protos'],
+  'traffic-controller': ['log-cache', 'plumbing', 'protos'],
+  'reverse-log-proxy': ['plumbing', 'protos'],
+  'syslog-adapter': ['plumbing', 'protos'],
+  test: ['agents', 'plumbing', 'protos'],
+};
+
+/** A module past this length holds a second thing. */
+const LINES_MAX = 400;
+
+const ROOT = new URL('../../', import.meta.url);
+
+for (const [name, allowed] of Object.entries(ARROWS)) {
+  test(`${name} imports ${allowed.join(', ') || 'nothing of ours'}`, async (t) => {
+    const manifest = await json(`${name}/package.json`);
+    const declared = Object.keys(manifest.dependencies ?? {})
+      .filter((dependency) => dependency.startsWith('@standpipe/'))
+      .map((dependency) => dependency.slice('@standpipe/'.length));
+    t.deepEqual(declared.toSorted(), allowed);
+
+    const { references } = await json(`${name}/tsconfig.json`);
+    const referenced = references.map(({ path }: { path: string }) => path.replace('../', ''));
+    t.deepEqual(referenced.toSorted(), allowed, 'tsconfig.json must reference the same packages');
+  });
+}
+
+test('every workspace has its arrows here, and is built', async (t) => {
+  const { workspaces } = await json('package.json');
+  t.deepEqual(workspaces.toSorted(), [...Object.keys(ARROWS), 'examples'].toSorted());
+  const { references } = await json('tsconfig.json');
+  const built = references.map(({ path }: { path: string }) => path);
+  t.deepEqual(built.toSorted(), Object.keys(ARROWS).toSorted());
+});
+
+test('plumbing never says "envelope"', async (t) => {
+  for (const path of await sources('plumbing')) {
+    t.notRegex(await text(path), /envelope/i, path);
+  }
+});
+
+test(`no module is longer than ${LINES_MAX} lines`, async (t) => {
+  for (const name of Object.keys(ARROWS)) {
+    for (const path of await sources(name)) {
+      const lines = (await text(path)).split('\n').length - 1;
+      t.true(lines <= LINES_MAX, `${path} has ${lines} lines`);
+    }
+  }
+});
+
+test('every module says first what it is for', async (t) => {
+  for (const name of Object.keys(ARROWS)) {
+    for (const path of (await sources(name)).filter(needsHeader)) {
+      t.regex(await text(path), /^\/\*\*/, path);
+    }
+  }
+});
+
+test('only config modules and the ends of the pipeline read the environment', async (t) => {
+  const allowed = /\/(config|settings|start|rsyslog|process)\.ts$|\.test\.ts$|\/testing\.ts$/;
+  for (const name of Object.keys(ARROWS)) {
+    for (const path of (await sources(name)).filter((path) => !allowed.test(path))) {
+      t.notRegex(await text(path), /process\.env/, path);
+    }
+  }
+});
+
+test('every workspace that is a process is documented with all its metrics', async (t) => {
+  const documented = await text('docs/metrics.md');
+  for (const name of Object.keys(ARROWS)) {
+    for (const path of (await sources(name)).filter((path) => path.endsWith('/metrics.ts'))) {
+      if (name === 'plumbing') continue;
+      const names = [...(await text(path)).matchAll(/(?:counter|gauge)\(\s*'([^']+)'/g)];
+      for (const [, metric = ''] of names)
+        t.true(documented.includes(`\`${metric}\``), `${path}: ${metric}`);
+    }
+  }
+});
+
+test('every setting that a process reads is documented', async (t) => {
+  const documented = await text('docs/operating.md');
+  const read =
+    /env\s*\.(?:text|count|flag|list|map|duration|address|addresses|optional)\(\s*'([A-Z0-9_]+)'/g;
+  for (const name of Object.keys(ARROWS)) {
+    for (const path of (await sources(name)).filter((path) => !path.endsWith('.test.ts'))) {
+      for (const [, setting = ''] of (await text(path)).matchAll(read)) {
+        t.true(documented.includes(`\`${setting}\``), `${path}: ${setting}`);
+      }
+    }
+  }
+});
+
+function needsHeader(path: string): boolean {
+  return !/(\.test|\/index|\/main)\.ts$/.test(path);
+}
+
+async function sources(workspace: string): Promise<string[]> {
+  const names = await readdir(new URL(`${workspace}/src/`, ROOT), { recursive: true });
+  return names.filter((name) => name.endsWith('.ts')).map((name) => `${workspace}/src/${name}`);
+}
+
+async function text(path: string): Promise<string> {
+  return readFile(fileURLToPath(new URL(path, ROOT)), 'utf8');
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: what a manifest holds is checked by the assertions.
+async function json(path: string): Promise<any> {
+  return JSON.parse(await text(path));
+}
