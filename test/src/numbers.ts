@@ -18,6 +18,11 @@ export class Numbers {
     }
   }
 
+  /** Notes all that another has seen, once. */
+  addSeen(other: Numbers): void {
+    for (const number of other.#seen.keys()) if (!this.#seen.has(number)) this.add(number);
+  }
+
   /** How many different numbers have arrived. */
   get size(): number {
     return this.#seen.size;

@@ -1,7 +1,7 @@
 /**
  * Reading at each of the pipeline's exits, as any client would, and noting the numbered lines.
  *
- * Each reader takes in everything of one source id and is disposed of when the test ends.
+ * A reader notes what comes until it is disposed of.
  */
 
 import { dial, readTls } from '@standpipe/plumbing';
@@ -28,15 +28,16 @@ export class WebSocketReader implements NumberReader {
   /** Of every envelope, of any source, how many of each event type have come. */
   readonly eventTypes: Map<string, number> = new Map();
   readonly #socket: WebSocket;
-  readonly #sourceId: string;
+  readonly #sourceId: string | undefined;
 
-  private constructor(socket: WebSocket, sourceId: string) {
+  private constructor(socket: WebSocket, sourceId: string | undefined) {
     this.#socket = socket;
     this.#sourceId = sourceId;
     socket.on('message', (data: Buffer) => this.#note(data));
   }
 
-  static open(url: string, sourceId: string): Promise<WebSocketReader> {
+  /** Notes the numbered lines of this source, or of every source. */
+  static open(url: string, sourceId?: string): Promise<WebSocketReader> {
     const socket = new WebSocket(url);
     const reader = new WebSocketReader(socket, sourceId);
     return new Promise((resolve, reject) => {
@@ -58,7 +59,9 @@ export class WebSocketReader implements NumberReader {
     const { eventType, logMessage } = events.Envelope.decode(data);
     const type = events.Envelope.EventType[eventType] ?? String(eventType);
     this.eventTypes.set(type, (this.eventTypes.get(type) ?? 0) + 1);
-    if (logMessage?.app_id === this.#sourceId) this.numbers.add(numberOf(logMessage.message));
+    if (!logMessage) return;
+    const isOurs = this.#sourceId === undefined || this.#sourceId === logMessage.app_id;
+    if (isOurs) this.numbers.add(numberOf(logMessage.message));
   }
 }
 

@@ -37,7 +37,7 @@ test('starts, shows real data at every exit, and leaves nothing behind', async (
   });
   t.true(logs.length > 0, 'the processes’ own logs');
 
-  const nozzle = await WebSocketReader.open(`${front.replace('http', 'ws')}/firehose/x`, '');
+  const nozzle = await WebSocketReader.open(`${front.replace('http', 'ws')}/firehose/x`);
   await eventually(
     () =>
       ['LogMessage', 'ValueMetric', 'ContainerMetric'].every((type) => nozzle.eventTypes.has(type)),
