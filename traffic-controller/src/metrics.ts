@@ -1,0 +1,90 @@
+/**
+ * What the Traffic Controller counts: the counts of Loggregator v107.0.21, and those of losses
+ * that it knew of but didn't count.
+ *
+ * `ingress` is `egress` and `dropped` and what waits: nothing comes in that is in none of them.
+ * The original's names with a dot in them are written with an underscore.
+ */
+
+import type { Counter, Metrics } from '@standpipe/plumbing';
+
+/** Which of the two websocket doors somebody came in by. */
+export type DoorName = 'firehose' | 'stream';
+
+/** Why envelopes that had arrived were not sent. */
+export type DropReason = 'slow_consumer' | 'keep_alive' | 'disconnected' | 'shutdown';
+
+export interface TrafficControllerMetrics {
+  readonly ingress: Counter;
+  readonly egress: Readonly<Record<DoorName, Counter>>;
+  readonly dropped: Readonly<Record<DropReason, Counter>>;
+  readonly malformed: Counter;
+  readonly slowConsumers: Counter;
+  readonly keepAliveFailures: Counter;
+  readonly refused: Counter;
+  readonly unauthorized: Counter;
+}
+
+const EGRESS_HELP = 'Envelopes written to websockets.';
+const DROPPED_HELP =
+  'Envelopes received from Dopplers for a consumer that left before they were sent.';
+
+export function trafficControllerMetrics(metrics: Metrics): TrafficControllerMetrics {
+  const dropped = (reason: DropReason): Counter =>
+    metrics.counter('dropped', DROPPED_HELP, { direction: 'egress', reason });
+  return {
+    ingress: metrics.counter('ingress', 'Envelopes received from Dopplers.', { protocol: 'grpc' }),
+    egress: {
+      firehose: metrics.counter('egress', EGRESS_HELP, { endpoint: 'firehose' }),
+      stream: metrics.counter('egress', EGRESS_HELP, { endpoint: 'stream' }),
+    },
+    dropped: {
+      slow_consumer: dropped('slow_consumer'),
+      keep_alive: dropped('keep_alive'),
+      disconnected: dropped('disconnected'),
+      shutdown: dropped('shutdown'),
+    },
+    malformed: metrics.counter(
+      'malformed_batches',
+      'Messages from Dopplers that were no BatchResponse, and were left out whole.',
+    ),
+    slowConsumers: metrics.counter(
+      'doppler_proxy_slow_consumer',
+      'Websockets closed because what was written to them waited too long.',
+    ),
+    keepAliveFailures: metrics.counter(
+      'doppler_proxy_keep_alive_failures',
+      'Websockets closed because a ping was not answered in time.',
+    ),
+    refused: metrics.counter(
+      'doppler_proxy_refused',
+      'Consumers refused with 503 because there were as many as there may be.',
+    ),
+    unauthorized: metrics.counter(
+      'doppler_proxy_unauthorized',
+      'Requests refused because of their token, or because nobody could say what it is worth.',
+    ),
+  };
+}
+
+/** The gauges, read when they are asked for. */
+export function trafficControllerGauges(
+  metrics: Metrics,
+  read: {
+    readonly consumers: (door: DoorName) => number;
+    readonly dopplers: () => number;
+  },
+): void {
+  metrics.gauge('doppler_proxy_firehoses', 'Open firehose websockets.', {
+    unit: 'connections',
+    read: () => read.consumers('firehose'),
+  });
+  metrics.gauge('doppler_proxy_app_streams', 'Open websockets of one app each.', {
+    unit: 'connections',
+    read: () => read.consumers('stream'),
+  });
+  metrics.gauge('dopplers', 'Dopplers that are connected.', {
+    unit: 'connections',
+    read: read.dopplers,
+  });
+}

@@ -1,0 +1,51 @@
+/** Answers that say no, with the very headers and bodies that clients of Loggregator v107.0.21 know. */
+
+import type { ServerResponse } from 'node:http';
+
+export interface Refusal {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+const CHALLENGE = { 'WWW-Authenticate': 'Basic' };
+const PLAIN = { 'Content-Type': 'text/plain; charset=utf-8' };
+const GO_ERROR = { ...PLAIN, 'X-Content-Type-Options': 'nosniff' };
+const VERSION = { 'Sec-Websocket-Version': '13' };
+
+/** No answer but its status. */
+export function bare(status: number): Refusal {
+  return { status, headers: {}, body: '' };
+}
+
+/** noaa puts the text into its own error, and asks for a new token on this status alone. */
+export function unauthorized(reason: string): Refusal {
+  const body = `You are not authorized. Error: ${reason}`;
+  return { status: 401, headers: { ...CHALLENGE, ...PLAIN }, body };
+}
+
+export const CHALLENGED: Refusal = { status: 401, headers: CHALLENGE, body: '' };
+
+export const NO_HANDSHAKE: Refusal = {
+  status: 400,
+  headers: { ...GO_ERROR, ...VERSION },
+  body: 'Bad Request\n',
+};
+
+export const NOT_GET: Refusal = {
+  status: 405,
+  headers: { ...GO_ERROR, ...VERSION },
+  body: 'Method Not Allowed\n',
+};
+
+export const BAD_PATH: Refusal = { status: 400, headers: GO_ERROR, body: 'Bad Request\n' };
+
+export const NOT_FOUND: Refusal = { status: 404, headers: GO_ERROR, body: '404 page not found\n' };
+
+export function answer(response: ServerResponse, refusal: Refusal): void {
+  response.writeHead(refusal.status, {
+    ...refusal.headers,
+    'Content-Length': Buffer.byteLength(refusal.body),
+  });
+  response.end(refusal.body);
+}

@@ -1,0 +1,199 @@
+/**
+ * The Traffic Controller: the way out for people and v1 nozzles.
+ *
+ *     Dopplers ══ gRPC ══▶ upstream ──▶ consumers ══ websockets ══▶ nozzles
+ *              ══ gRPC ══▶ log cache's cluster reader ══ HTTP ══▶ cf logs, cf tail, …
+ *
+ * It keeps nothing, and waits for nobody: it listens and serves while no Doppler can be reached.
+ * When it ends it takes nobody new in, cancels its subscriptions, sends what waits, and closes
+ * each websocket with 1001, all within seconds.
+ *
+ * Things are closed in the opposite order of their opening: the proxy and the consumers before
+ * the upstream, the metrics last.
+ */
+
+import { readFileSync } from 'node:fs';
+import {
+  type Clock,
+  createLogger,
+  dial,
+  type Log,
+  listenHttp,
+  Metrics,
+  observability,
+  readKeyPair,
+  readTls,
+  systemClock,
+  type Tls,
+} from '@standpipe/plumbing';
+import { AccessLog } from './access-log.ts';
+import { type Access, CloudFoundryAccess, OPEN_ACCESS } from './auth.ts';
+import type { AccessControl, Config } from './config.ts';
+import { CONSUMER_LIMITS, type ConsumerLimits } from './consumer.ts';
+import { Consumers } from './consumers.ts';
+import { LogStreamProxy } from './log-stream-proxy.ts';
+import { trafficControllerGauges, trafficControllerMetrics } from './metrics.ts';
+import { Outgoing } from './outgoing.ts';
+import { frontDoor } from './routes.ts';
+import { SlowConsumerEvents } from './slow-consumer-event.ts';
+import { Upstream } from './upstream.ts';
+import { WebsocketDoors } from './websocket-doors.ts';
+
+const MAX_CONSUMERS = 2000;
+
+/** How long consumers may take to get what waits for them, at the end. */
+const DRAIN_MS = 3000;
+
+/** What a test may want otherwise. */
+export interface Overrides {
+  readonly clock?: Clock;
+  readonly log?: Log;
+  readonly limits?: Partial<ConsumerLimits>;
+  readonly maxConsumers?: number;
+  readonly drainMs?: number;
+}
+
+export interface TrafficController extends AsyncDisposable {
+  /** `host:port` of the front door, as bound. */
+  readonly address: string;
+  readonly port: number;
+  /** Where /metrics answers. */
+  readonly metricsPort: number;
+  readonly metrics: Metrics;
+}
+
+export async function startTrafficController(
+  config: Config,
+  overrides: Overrides = {},
+): Promise<TrafficController> {
+  const opened: (AsyncDisposable | Disposable)[] = [];
+  try {
+    return await open(config, overrides, opened);
+  } catch (error) {
+    await closeAll(opened);
+    throw error;
+  }
+}
+
+async function open(
+  config: Config,
+  overrides: Overrides,
+  opened: (AsyncDisposable | Disposable)[],
+): Promise<TrafficController> {
+  const clock = overrides.clock ?? systemClock;
+  const log = overrides.log ?? createLogger('traffic-controller');
+  const keep = <T extends AsyncDisposable | Disposable>(resource: T): T => {
+    opened.push(resource);
+    return resource;
+  };
+  const metrics = new Metrics({
+    origin: 'loggregator.trafficcontroller',
+    tags: { source_id: 'traffic_controller' },
+  });
+  const tls = readTls(config.routerTls);
+
+  const observed = keep(await observability(config.observability, metrics, log));
+  const events = keep(new SlowConsumerEvents({ agent: dialAgent(config, tls), log }));
+  const upstream = keep(new Upstream({ dial: (address) => dialDoppler(address, tls), clock, log }));
+  const consumers = keep(
+    new Consumers({
+      clock,
+      maxConsumers: overrides.maxConsumers ?? MAX_CONSUMERS,
+      drainMs: overrides.drainMs ?? DRAIN_MS,
+    }),
+  );
+  const access = accessOf(config.accessControl, log, keep);
+  const doors = new WebsocketDoors({
+    access,
+    upstream,
+    consumers,
+    limits: { ...CONSUMER_LIMITS, ...overrides.limits },
+    metrics: trafficControllerMetrics(metrics),
+    clock,
+    log,
+    onSlow: (peer) => events.send(peer),
+  });
+  trafficControllerGauges(metrics, {
+    consumers: (door) => consumers.count(door),
+    dopplers: () => upstream.connected,
+  });
+
+  const { accessLogFile, logStreamAddress } = config;
+  const { app, onUpgrade } = frontDoor({
+    doors,
+    access,
+    accessLog: accessLogFile
+      ? keep(await AccessLog.open({ file: accessLogFile, ip: config.ip, log }))
+      : undefined,
+    logStream: logStreamAddress ? keep(new LogStreamProxy(logStreamAddress)) : undefined,
+    logCache: undefined,
+    systemDomain: config.systemDomain,
+    clock,
+    log,
+  });
+  const listener = await listenHttp({
+    address: config.listenAddress,
+    tls: config.certificate && readKeyPair(config.certificate),
+    app,
+    log,
+    kind: 'ws',
+    onUpgrade,
+  });
+  upstream.follow(config.zones.flatMap((zone) => zone.addresses));
+
+  return {
+    address: listener.address,
+    port: listener.port,
+    metricsPort: observed.port,
+    metrics,
+    async [Symbol.asyncDispose](): Promise<void> {
+      const closed = listener[Symbol.asyncDispose](); // Nobody new, from here on.
+      await closeAll(opened);
+      await closed;
+    },
+  };
+}
+
+function dialDoppler(address: string, tls: Tls): ReturnType<typeof dial> {
+  return dial({ address, tls, serverName: 'doppler' });
+}
+
+function dialAgent({ agentAddress }: Config, tls: Tls): ReturnType<typeof dial> | undefined {
+  if (agentAddress === '') return undefined;
+  return dial({ address: agentAddress, tls, serverName: 'metron' });
+}
+
+function accessOf(
+  config: AccessControl | undefined,
+  log: Log,
+  keep: <T extends Disposable>(resource: T) => T,
+): Access {
+  if (config === undefined) return OPEN_ACCESS;
+  const { skipVerify, uaaCaFile, apiTls, apiServerName } = config;
+  const uaa = new Outgoing({
+    url: config.uaaUrl,
+    skipVerify,
+    ca: uaaCaFile ? readFileSync(uaaCaFile) : undefined,
+  });
+  const cloudController = new Outgoing({
+    url: config.apiUrl,
+    skipVerify,
+    serverName: apiServerName,
+    ...(apiTls && readTls(apiTls)),
+  });
+  return new CloudFoundryAccess({
+    uaa: keep(uaa),
+    uaaClient: config.uaaClient,
+    uaaSecret: config.uaaSecret,
+    cloudController: keep(cloudController),
+    log,
+  });
+}
+
+/** The last that was opened is closed first. */
+async function closeAll(opened: readonly (AsyncDisposable | Disposable)[]): Promise<void> {
+  for (const resource of opened.toReversed()) {
+    if (Symbol.asyncDispose in resource) await resource[Symbol.asyncDispose]();
+    else resource[Symbol.dispose]();
+  }
+}
