@@ -18,10 +18,12 @@ const EVENTUALLY_STEP_MS = 5;
 let certificateFolder: string | undefined;
 let certificatesMade: Promise<void> = Promise.resolve();
 
+type NameOf<N> = N extends { readonly name: infer M extends string } ? M : N & string;
+
 /** Certificates of one authority per process, made when first asked for, removed at exit. */
-export async function testTls<const N extends CertificateName>(
-  ...names: readonly N[]
-): Promise<Record<N extends { readonly name: infer M extends string } ? M : N & string, TlsFiles>> {
+export async function testTls<const N extends readonly CertificateName[]>(
+  ...names: N
+): Promise<Record<NameOf<N[number]>, TlsFiles>> {
   const folder = certificateFolder ?? makeCertificateFolder();
   certificatesMade = certificatesMade.then(() => ensureCertificates(folder, names));
   await certificatesMade;
