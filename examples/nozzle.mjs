@@ -1,0 +1,15 @@
+// Prints all that comes through: node nozzle.mjs [ws://HOST:PORT] [SUBSCRIPTION]
+import { events } from '@standpipe/protos';
+import { WebSocket } from 'ws';
+
+const [url = 'ws://127.0.0.1:8081', subscription = 'example'] = process.argv.slice(2);
+const socket = new WebSocket(`${url}/firehose/${subscription}`);
+socket.on('message', (frame) => {
+  const { origin, logMessage: log, ...metric } = events.Envelope.decode(frame);
+  const { valueMetric: value, counterEvent: counter, containerMetric: used } = metric;
+  if (log) console.log('log', log.app_id, log.source_type, log.source_instance, `${log.message}`);
+  if (value) console.log('value', origin, value.name, value.value, value.unit);
+  if (counter) console.log('counter', origin, counter.name, `+${counter.delta}`);
+  if (used) console.log('container', used.applicationId, used.instanceIndex, used.cpuPercentage);
+});
+socket.on('error', ({ message }) => console.error(message));
