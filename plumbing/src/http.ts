@@ -2,7 +2,8 @@
  * HTTP servers with the limits that all of ours share, and the Koa application at their front.
  *
  * An error below 500 is the caller's, who is told what it was; anything else is ours: the caller
- * gets a plain 500 and the log gets the error. A client that goes away in the middle of an answer
+ * gets a plain 500 (or its own status and, if it says `expose`, its message) and the log gets the
+ * error. A client that goes away in the middle of an answer
  * is no error. A connection that sends its headers too slowly is cut, one past the most
  * connections is refused, and both are counted in the log.
  */
@@ -196,7 +197,13 @@ function answerError(ctx: Koa.Context, error: unknown, log: Log): void {
   if (error instanceof Error && 'headers' in error) {
     ctx.set(error.headers as Record<string, string>); // What http-errors carry for their answer.
   }
-  ctx.body = { error: status < 500 && error instanceof Error ? error.message : 'internal error' };
+  ctx.body = { error: isForCaller(error, status) ? error.message : 'internal error' };
+}
+
+/** What a caller may read: the message of an error below 500, or one that says `expose: true`. */
+function isForCaller(error: unknown, status: number): error is Error {
+  if (!(error instanceof Error)) return false;
+  return status < 500 || ('expose' in error && error.expose === true);
 }
 
 /** The status that an error asks for by `status`; 500, if it asks for none below that. */

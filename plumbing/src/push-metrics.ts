@@ -8,7 +8,7 @@
  */
 
 import { StatsD } from 'hot-shots';
-import { formatAddress, parseAddress } from './address.ts';
+import { parseAddress } from './address.ts';
 import type { Log } from './log.ts';
 import type { Metrics, Series } from './metrics.ts';
 
@@ -18,6 +18,9 @@ const DATAGRAM_BYTES_MAX = 1400;
 /** How long the last push may take on the way out. */
 const CLOSE_LIMIT_MS = 500;
 
+/** One push goes on and one waits; with another, the one that waits says the same. */
+const WAITING_MAX = 1;
+
 export interface PushOptions {
   /** `host:port` of a statsd injector. */
   readonly address: string;
@@ -25,53 +28,81 @@ export interface PushOptions {
   readonly log?: Log;
 }
 
-export function pushMetrics(metrics: Metrics, options: PushOptions): AsyncDisposable {
-  return new MetricsPusher(metrics, options);
+/** What is needed of hot-shots. */
+export interface StatsdClient {
+  increment(name: string, value: number, tags: Record<string, string>): void;
+  gauge(name: string, value: number, tags: Record<string, string>): void;
+  /** Sends what was added since the last flush; calls back when the socket has taken it. */
+  flush(callback: (error?: Error) => void): void;
+  close(callback: () => void): void;
 }
 
-class MetricsPusher implements AsyncDisposable {
+export function pushMetrics(metrics: Metrics, options: PushOptions): AsyncDisposable {
+  const { log, intervalMs } = options;
+  const address = parseAddress(options.address);
+  if (address === undefined) throw new Error(`${options.address} is not HOST:PORT`);
+  const onError = (error: Error): void => {
+    const fields = { error: error.message };
+    log?.limited('push-metrics', 'warn', fields, `metrics do not reach ${options.address}`);
+  };
+  const client = new StatsD({
+    host: address.host,
+    port: address.port,
+    prefix: `${metrics.origin}.`,
+    globalTags: { ...metrics.tags },
+    maxBufferSize: DATAGRAM_BYTES_MAX,
+    cacheDns: true,
+    includeDataDogTags: false, // Those come from the environment, which only a config.ts reads.
+    errorHandler: onError,
+  });
+  return new MetricsPusher(metrics, { client, intervalMs, onError });
+}
+
+/** Exported for its test. */
+export class MetricsPusher implements AsyncDisposable {
   readonly #metrics: Metrics;
-  readonly #client: StatsD;
+  readonly #client: StatsdClient;
   readonly #timer: NodeJS.Timeout;
-  readonly #log: Log | undefined;
+  readonly #onError: (error: Error) => void;
   /** What each counter was when its last datagram was taken. */
   readonly #sent = new WeakMap<Series, number>();
   #pushing: Promise<void> = Promise.resolve();
+  #waiting = 0;
 
-  constructor(metrics: Metrics, options: PushOptions) {
-    const address = parseAddress(options.address);
-    if (address === undefined) throw new Error(`${options.address} is not HOST:PORT`);
+  constructor(
+    metrics: Metrics,
+    options: {
+      readonly client: StatsdClient;
+      readonly intervalMs: number;
+      readonly onError: (error: Error) => void;
+    },
+  ) {
     this.#metrics = metrics;
-    this.#log = options.log;
-    this.#client = new StatsD({
-      host: address.host,
-      port: address.port,
-      prefix: `${metrics.origin}.`,
-      globalTags: { ...metrics.tags },
-      maxBufferSize: DATAGRAM_BYTES_MAX,
-      cacheDns: true,
-      errorHandler: (error) => this.#failed(error, formatAddress(address)),
-    });
-    this.#timer = setInterval(() => this.#push(), options.intervalMs);
+    this.#client = options.client;
+    this.#onError = options.onError;
+    this.#timer = setInterval(() => this.push(), options.intervalMs);
     this.#timer.unref();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#timer);
-    this.#push();
-    await within(CLOSE_LIMIT_MS, this.#pushing);
+    await within(CLOSE_LIMIT_MS, this.push());
     await within(
       CLOSE_LIMIT_MS,
       new Promise<void>((resolve) => this.#client.close(() => resolve())),
     );
   }
 
-  /** One push after the other, so that no gain is sent twice. */
-  #push(): void {
+  /** Pushes now, one push after the other, so that no gain is sent twice. */
+  push(): Promise<void> {
+    if (this.#waiting >= WAITING_MAX) return this.#pushing;
+    this.#waiting += 1;
     this.#pushing = this.#pushing.then(() => this.#pushOnce());
+    return this.#pushing;
   }
 
   async #pushOnce(): Promise<void> {
+    this.#waiting -= 1;
     let datagram: Series[] = [];
     let bytes = 0;
     for (const series of this.#metrics.series()) {
@@ -106,7 +137,7 @@ class MetricsPusher implements AsyncDisposable {
     const error = await new Promise<Error | undefined>((resolve) => {
       this.#client.flush((failure) => resolve(failure));
     });
-    if (error) this.#failed(error, 'the statsd injector');
+    if (error) this.#onError(error);
     else for (const [series, value] of values) this.#sent.set(series, value);
   }
 
@@ -119,10 +150,6 @@ class MetricsPusher implements AsyncDisposable {
       }
     }
     return bytes;
-  }
-
-  #failed(error: Error, address: string): void {
-    this.#log?.limited('push-metrics', 'warn', { error }, `metrics do not reach ${address}`);
   }
 }
 

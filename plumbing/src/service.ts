@@ -3,7 +3,7 @@
  *
  *     exit 0   drained and ended by itself
  *     exit 1   could not start, or could not drain
- *     exit 2   draining took longer than its limit, or a second signal cut it short
+ *     exit 2   draining took longer than its limit, or a second SIGINT cut it short
  *     exit 3   a bug: an exception or a rejection that nobody handled
  *
  * Whatever is still held when draining is cut is lost, and counted nowhere.
@@ -17,6 +17,9 @@ const DRAIN_LIMIT_MS = 10_000;
 /** How long a process that failed may take to end by itself. */
 const FAILED_LIMIT_MS = 1000;
 
+/** Signals that come this close to the first are the same wish to stop. */
+const SAME_KEYSTROKE_MS = 500;
+
 const EXIT_FAILED = 1;
 const EXIT_CUT = 2;
 const EXIT_BUG = 3;
@@ -26,10 +29,13 @@ const EXIT_BUG = 3;
  * flushes what is still held second, so the process then ends by itself: nothing here calls
  * `process.exit` unless draining outlasts its limit or a bug shows.
  */
-export async function run(start: (stop: AbortSignal) => Promise<AsyncDisposable>): Promise<void> {
+export async function run(
+  start: (stop: AbortSignal) => Promise<AsyncDisposable>,
+  options: { readonly drainLimitMs?: number } = {},
+): Promise<void> {
   const stop = new AbortController();
   endOnBugs();
-  endOnSignals(stop);
+  endOnSignals(stop, options.drainLimitMs ?? DRAIN_LIMIT_MS);
 
   try {
     await using _service = await start(stop.signal);
@@ -42,20 +48,31 @@ export async function run(start: (stop: AbortSignal) => Promise<AsyncDisposable>
   }
 }
 
-function endOnSignals(stop: AbortController): void {
-  const onSignal = (): void => {
-    if (stop.signal.aborted) {
-      process.stderr.write('a second signal: not waiting for the drain\n');
-      process.exit(EXIT_CUT);
-    }
-    stop.abort();
+/**
+ * The first signal begins the drain. A SIGINT after that, from a person who won't wait, cuts it.
+ * One keystroke may come as several signals, though: the terminal sends it to all processes of the
+ * group, npm sends it on, and a parent that stops may send SIGTERM besides.
+ */
+function endOnSignals(stop: AbortController, limitMs: number): void {
+  let beganAt = 0;
+  const begin = (): void => {
+    if (stop.signal.aborted) return;
+    beganAt = performance.now();
     // The timer alone keeps no process; one that has drained ends before it fires.
     setTimeout(() => {
-      process.stderr.write(`draining took longer than ${DRAIN_LIMIT_MS} ms: cut\n`);
+      process.stderr.write(`draining took longer than ${limitMs} ms: cut\n`);
       process.exit(EXIT_CUT);
-    }, DRAIN_LIMIT_MS).unref();
+    }, limitMs).unref();
+    stop.abort();
   };
-  for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, onSignal);
+  process.on('SIGTERM', begin);
+  process.on('SIGINT', () => {
+    if (stop.signal.aborted && performance.now() - beganAt > SAME_KEYSTROKE_MS) {
+      process.stderr.write('a second SIGINT: not waiting for the drain\n');
+      process.exit(EXIT_CUT);
+    }
+    begin();
+  });
 }
 
 function endOnBugs(): void {
