@@ -1,1 +1,25 @@
-export { Store } from './store.ts';
+export { LogCacheClient, type LogCacheClientOptions } from './client.ts';
+export {
+  createClusterReader,
+  createLogCache,
+  type LogCache,
+  type LogCacheOptions,
+  MembershipError,
+} from './log-cache.ts';
+export {
+  type MetaResult,
+  ReadError,
+  type Reader,
+  type ReadRequest,
+  type ReadResult,
+  readRequest,
+} from './reader.ts';
+export { type LogCacheRoutesOptions, logCacheNotFound, logCacheRoutes } from './rest/routes.ts';
+export {
+  MAX_PER_SOURCE_DEFAULT,
+  MAX_SOURCES_DEFAULT,
+  MEMORY_LIMIT_BYTES_DEFAULT,
+  type MetaInfo,
+  Store,
+  type StoreOptions,
+} from './store.ts';

@@ -46,3 +46,7 @@ export function sendFailures(metrics: Metrics): Counter {
     sender: 'batched_ingress_client',
   });
 }
+
+export function invalidIngress(metrics: Metrics): Counter {
+  return metrics.counter('invalid_ingress', 'Send requests that could not be read.');
+}

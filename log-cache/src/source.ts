@@ -55,7 +55,7 @@ export class Source implements Ranked, Room {
   /** How many envelopes of this source have been given up since it came. */
   expired = 0;
   /** Whether something was put since the store last looked for a quiet source. */
-  touched = true;
+  touched = false;
 
   rank: number = UNRANKED;
   before: this | undefined;

@@ -57,14 +57,12 @@ export interface MetaInfo {
 const EVICTIONS_MAX = 32;
 const ID_BYTES_MEAN_MAX = 256;
 /** How many sources are looked at for a quiet one. */
-const QUIET_TRIES = 8;
+const QUIET_TRIES = 32;
 /** An envelope shares its segment with the segment's head. */
 const SEGMENT_HEAD_BYTES = 4;
 const NANOSECONDS_PER_MS = 1_000_000n;
 
-export class Store implements Room {
-  takenClass = 0;
-
+export class Store {
   readonly #arena: Arena;
   readonly #maxPerSource: number;
   readonly #maxSources: number;
@@ -73,6 +71,7 @@ export class Store implements Room {
   readonly #ranks = new Ranks<Source>();
   readonly #tally: Tally = { stored: 0, expired: 0 };
   readonly #metrics: StoreMetrics;
+  readonly #room: Room & { takenClass: number };
   /** The source that is being put to: it is not forgotten meanwhile, even if it has nothing left. */
   #current: Source | undefined;
   #idBytes = 0;
@@ -83,6 +82,11 @@ export class Store implements Room {
     this.#maxSources = options.maxSources ?? MAX_SOURCES_DEFAULT;
     assert(this.#maxPerSource >= 1 && this.#maxSources >= 1, 'a store keeps at least one envelope');
     this.#envelopeBytesMax = bytesOf(this.#arena.classMax) - SEGMENT_HEAD_BYTES;
+    this.#room = {
+      takenClass: 0,
+      take: (blockClass, least) => this.#take(blockClass, least),
+      release: (address, blockClass) => this.#arena.release(address, blockClass),
+    };
     this.#metrics = storeMetrics(options.metrics, {
       size: () => this.#tally.stored,
       periodMs: () => this.#periodMs(),
@@ -152,25 +156,9 @@ export class Store implements Room {
     return meta;
   }
 
-  /** Room for a source, made by eviction when there is none. */
-  take(blockClass: number, least: number): number {
-    const wanted = Math.min(blockClass, this.#arena.classMax);
-    let address = this.#takeDownTo(wanted, wanted);
-    for (let evictions = 0; address === NONE && evictions < EVICTIONS_MAX; evictions += 1) {
-      if (!this.#evict()) break;
-      // The first eviction most often frees just such a block; if not, a smaller one will do.
-      address = this.#takeDownTo(wanted, least);
-    }
-    return address;
-  }
-
-  release(address: number, blockClass: number): void {
-    this.#arena.release(address, blockClass);
-  }
-
   #keep(source: Source, batch: Batch, index: number): void {
     const held = source.heldBytes;
-    source.touched = true;
+    source.touched = source.count > 0; // One that came only once counts as quiet.
     if (!source.put(batch, index)) {
       source.expired += 1;
       this.#tally.expired += 1;
@@ -183,11 +171,23 @@ export class Store implements Room {
     }
   }
 
+  /** Room for a source, made by eviction when there is none. */
+  #take(blockClass: number, least: number): number {
+    const wanted = Math.min(blockClass, this.#arena.classMax);
+    let address = this.#takeDownTo(wanted, wanted);
+    for (let evictions = 0; address === NONE && evictions < EVICTIONS_MAX; evictions += 1) {
+      if (!this.#evict()) break;
+      // The first eviction most often frees just such a block; if not, a smaller one will do.
+      address = this.#takeDownTo(wanted, least);
+    }
+    return address;
+  }
+
   #takeDownTo(wanted: number, least: number): number {
     for (let blockClass = wanted; blockClass >= least; blockClass -= 1) {
       const address = this.#arena.take(blockClass);
       if (address === NONE) continue;
-      this.takenClass = blockClass;
+      this.#room.takenClass = blockClass;
       return address;
     }
     return NONE;
@@ -223,7 +223,7 @@ export class Store implements Room {
     const source = new Source({
       id: batch.bytes.toString('utf8', start, end),
       arena: this.#arena,
-      room: this,
+      room: this.#room,
       tally: this.#tally,
       maxCount: this.#maxPerSource,
     });

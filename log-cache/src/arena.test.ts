@@ -1,0 +1,121 @@
+import { randomFrom } from '@standpipe/protos/testing';
+import test from 'ava';
+import { Arena, bytesOf, classFor, local, NONE, wordsOf } from './arena.ts';
+
+const MIB = 2 ** 20;
+
+test('finds the smallest class that holds a size', (t) => {
+  t.deepEqual([1, 256, 257, 1024, 1025, 4 * MIB].map(classFor), [0, 0, 1, 1, 2, 7]);
+});
+
+test('gives as many blocks as the budget has room for, and then none', (t) => {
+  const arena = new Arena(MIB);
+  let taken = 0;
+  while (arena.take(0) !== NONE) taken += 1;
+  t.is(taken * bytesOf(0), MIB);
+  t.is(arena.usedBytes, MIB);
+  t.is(arena.take(3), NONE);
+});
+
+test('makes large blocks of small ones that were given back', (t) => {
+  const arena = new Arena(MIB);
+  const blocks: number[] = [];
+  for (let block = arena.take(0); block !== NONE; block = arena.take(0)) blocks.push(block);
+  for (const block of blocks) arena.release(block, 0);
+  t.is(arena.usedBytes, 0);
+  let slabs = 0;
+  while (arena.take(arena.classMax) !== NONE) slabs += 1;
+  t.is(slabs * bytesOf(arena.classMax), MIB);
+});
+
+test('keeps slabs small when the budget is small', (t) => {
+  t.is(bytesOf(new Arena(64 * 1024).classMax), 4096);
+  t.is(bytesOf(new Arena(MIB).classMax), 64 * 1024);
+  t.is(bytesOf(new Arena(64 * MIB).classMax), 4 * MIB);
+});
+
+test('refuses a budget that is too small or beyond its addresses', (t) => {
+  t.throws(() => new Arena(1), { message: /at least/ });
+  t.throws(() => new Arena(9 * 2 ** 30), { message: /at most/ });
+});
+
+test('refuses a block that is given back twice', (t) => {
+  const arena = new Arena(MIB);
+  const block = arena.take(0);
+  arena.release(block, 0);
+  t.throws(() => arena.release(block, 0), { message: /once/ });
+});
+
+test('reaches over several regions, whose untouched memory costs nothing', (t) => {
+  const arena = new Arena(1.5 * 2 ** 30);
+  const slabs = 384;
+  const blocks: number[] = [];
+  for (let slab = 0; slab < slabs; slab += 1) blocks.push(arena.take(arena.classMax));
+  t.is(arena.take(0), NONE);
+  const last = blocks.at(-1) ?? NONE;
+  t.not(arena.words(last), arena.words(blocks[0] ?? NONE));
+  t.true(local(last) + wordsOf(arena.classMax) <= arena.words(last).length);
+  for (const block of blocks) arena.release(block, arena.classMax);
+  t.is(new Set(blocks).size, slabs);
+  t.is(arena.usedBytes, 0);
+});
+
+for (const often of [true, false]) {
+  test(`copies parts of a message in, ${often ? 'through the stage' : 'directly'}`, (t) => {
+    const arena = new Arena(MIB);
+    const address = arena.take(1);
+    for (const text of ['hello, world', 'another text']) {
+      arena.open(Buffer.from(text), often);
+      arena.copyIn(0, 5, address);
+      arena.copyIn(7, 12, address + 2);
+      const start = local(address) * 4;
+      const bytes = Buffer.from(arena.bytes(address));
+      t.is(bytes.toString('utf8', start, start + 5), text.slice(0, 5));
+      t.is(bytes.toString('utf8', start + 8, start + 13), text.slice(7));
+    }
+  });
+}
+
+test('copies from a message that is larger than the stage', (t) => {
+  const arena = new Arena(MIB);
+  const address = arena.take(0);
+  arena.open(Buffer.alloc(MIB, 'x'), true);
+  arena.copyIn(MIB - 3, MIB, address);
+  t.is(arena.bytes(address)[local(address) * 4 + 2], 'x'.charCodeAt(0));
+});
+
+// Blocks never overlap, lie within the budget, and are all there again in the end.
+for (const seed of [1, 2, 3, 5, 8, 13]) {
+  test(`agrees with a map of who holds which bytes, seed ${seed}`, (t) => {
+    const random = randomFrom(seed);
+    const arena = new Arena(MIB);
+    const units = new Uint8Array(MIB / 256);
+    const held: { address: number; size: number }[] = [];
+    let used = 0;
+    for (let step = 0; step < 3000; step += 1) {
+      if (random(5) < 3) {
+        const size = random(arena.classMax + 1);
+        const address = arena.take(size);
+        if (address === NONE) continue;
+        const first = address / 64;
+        const unitsTaken = units.subarray(first, first + bytesOf(size) / 256);
+        t.true(unitsTaken.every((unit) => unit === 0));
+        t.is(unitsTaken.length, bytesOf(size) / 256);
+        unitsTaken.fill(1);
+        held.push({ address, size });
+        used += bytesOf(size);
+      } else if (held.length > 0) {
+        const [block] = held.splice(random(held.length), 1);
+        if (block === undefined) continue;
+        units.fill(0, block.address / 64, block.address / 64 + bytesOf(block.size) / 256);
+        arena.release(block.address, block.size);
+        used -= bytesOf(block.size);
+      }
+      t.is(arena.usedBytes, used);
+    }
+    for (const { address, size } of held) arena.release(address, size);
+    for (let slab = 0; slab < MIB / bytesOf(arena.classMax); slab += 1) {
+      t.not(arena.take(arena.classMax), NONE);
+    }
+  });
+}

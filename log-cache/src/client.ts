@@ -1,0 +1,118 @@
+/**
+ * A client of one Log Cache node, ours or the original's.
+ *
+ * Reads of a node on behalf of another carry the metadata `standpipe-local: true`, which says
+ * "answer from your own store": a ReadRequest has no field for it, and two nodes that disagree on
+ * the owner would otherwise send a read to and fro. The original's nodes pass over it. Every call
+ * has a deadline; a failure rejects with the gRPC ServiceError.
+ */
+
+import * as grpc from '@grpc/grpc-js';
+import { dial, type Tls } from '@standpipe/plumbing';
+import {
+  Batch,
+  logCacheEgressService,
+  logCacheIngressService,
+  PackedBatch,
+  type RawMethod,
+  scanBatch,
+} from '@standpipe/protos';
+import {
+  decodeMetaResponse,
+  encodeMetaRequest,
+  encodeReadRequest,
+  encodeSendRequest,
+  MalformedError,
+  readCarrier,
+} from './messages.ts';
+import type { ReadRequest } from './reader.ts';
+import type { MetaInfo } from './store.ts';
+
+/** The name that a Log Cache's certificate carries. */
+export const SERVER_NAME = 'log-cache';
+/** Request metadata: answer from your own store. */
+export const LOCAL_KEY = 'standpipe-local';
+
+export const READ_DEADLINE_MS = 5000;
+export const SEND_DEADLINE_MS = 3000;
+
+export interface LogCacheClientOptions {
+  readonly address: string;
+  readonly tls: Tls | undefined;
+  readonly readDeadlineMs?: number;
+  readonly sendDeadlineMs?: number;
+}
+
+export class LogCacheClient implements AsyncDisposable {
+  readonly #client: grpc.Client;
+  readonly #readDeadlineMs: number;
+  readonly #sendDeadlineMs: number;
+  readonly #scanned = new Batch();
+
+  constructor(options: LogCacheClientOptions) {
+    const { address, tls } = options;
+    this.#client = dial({ address, tls, serverName: SERVER_NAME });
+    this.#readDeadlineMs = options.readDeadlineMs ?? READ_DEADLINE_MS;
+    this.#sendDeadlineMs = options.sendDeadlineMs ?? SEND_DEADLINE_MS;
+  }
+
+  /**
+   * Has a batch stored: by the node itself, if `localOnly`, else by whoever owns it. Waits for the
+   * connection, as far as the deadline lets it, so that a node that restarts loses nothing.
+   */
+  async send(batch: PackedBatch, options: { readonly localOnly: boolean }): Promise<void> {
+    const metadata = new grpc.Metadata({ waitForReady: true });
+    const request = encodeSendRequest(batch, options.localOnly);
+    await this.#call(logCacheIngressService.send, request, metadata, this.#sendDeadlineMs);
+  }
+
+  /** Reads from the node's own store, if `local`, else as the node answers any client. */
+  async read(request: ReadRequest, options: { readonly local: boolean }): Promise<PackedBatch> {
+    const metadata = new grpc.Metadata();
+    if (options.local) metadata.set(LOCAL_KEY, 'true');
+    const { read } = logCacheEgressService;
+    const response = await this.#call(
+      read,
+      encodeReadRequest(request),
+      metadata,
+      this.#readDeadlineMs,
+    );
+    const bytes = readCarrier(response).envelopes ?? Buffer.alloc(0);
+    const batch = this.#scanned;
+    if (!scanBatch(bytes, batch)) throw new MalformedError(batch.mistake);
+    return new PackedBatch(bytes, batch.count);
+  }
+
+  async meta(localOnly: boolean): Promise<Map<string, MetaInfo>> {
+    const { meta } = logCacheEgressService;
+    const request = encodeMetaRequest(localOnly);
+    const response = await this.#call(meta, request, new grpc.Metadata(), this.#readDeadlineMs);
+    return decodeMetaResponse(response);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#client.close();
+  }
+
+  #call(
+    method: RawMethod,
+    request: Buffer,
+    metadata: grpc.Metadata,
+    deadlineMs: number,
+  ): Promise<Buffer> {
+    return new Promise((resolve, reject) => {
+      this.#client.makeUnaryRequest(
+        method.path,
+        method.requestSerialize,
+        method.responseDeserialize,
+        request,
+        metadata,
+        { deadline: Date.now() + deadlineMs },
+        (error, response) => {
+          if (error !== null) reject(error);
+          else resolve(response ?? Buffer.alloc(0));
+        },
+      );
+    });
+  }
+}

@@ -1,0 +1,224 @@
+/**
+ * The caches of all zones, read as one.
+ *
+ *     read(source)  ──▶ zone az1: owner of the source ──┐
+ *                   ──▶ zone az2: owner of the source ──┴─▶ merged by time
+ *     meta          ──▶ every node of every zone ─────────▶ counts added, oldest and newest kept
+ *
+ * `ownerOf` names the owner in each zone; this node answers itself, the others are asked over gRPC,
+ * each for its own store. A node that cannot be reached makes the answer poorer and never an
+ * error: it is named in `unreachable`. Even when nobody answers a read, it is an empty batch, as
+ * in log-cache-release v3.2.0; meta is an error then. What a node refuses (too large an answer) is
+ * refused. Answers to meta are up to a second old.
+ */
+
+import { status } from '@grpc/grpc-js';
+import type { Log, Tls } from '@standpipe/plumbing';
+import { nowNanoseconds, ownerOf, type PackedBatch, type Zone } from '@standpipe/protos';
+import { LogCacheClient } from './client.ts';
+import { EMPTY_BATCH, type LocalReader } from './local-reader.ts';
+import { mergeBatches } from './merge.ts';
+import {
+  type MetaResult,
+  queryOf,
+  ReadError,
+  type Reader,
+  type ReadRequest,
+  type ReadResult,
+} from './reader.ts';
+import type { MetaInfo } from './store.ts';
+
+/** Which shard of which zone this node is. */
+export interface Self {
+  readonly zone: string;
+  readonly index: number;
+  readonly reader: LocalReader;
+}
+
+export interface ClusterReaderOptions {
+  readonly zones: readonly Zone[];
+  readonly tls: Tls | undefined;
+  readonly log: Log;
+  /** The node that this reader is part of; a front door is none. */
+  readonly self?: Self;
+  /** Clients of nodes by their address, when the caller has them already; it disposes of them. */
+  readonly clients?: ReadonlyMap<string, LogCacheClient>;
+  readonly readDeadlineMs?: number;
+  /** Milliseconds; for tests. */
+  readonly now?: () => number;
+}
+
+const META_AGE_MAX_MS = 1000;
+
+/** One node, wherever it runs. */
+interface Node {
+  readonly name: string;
+  read(request: ReadRequest): Promise<PackedBatch>;
+  meta(): Promise<ReadonlyMap<string, MetaInfo>>;
+}
+
+type Answer<T> = { readonly node: Node; readonly value: T | undefined };
+
+export class ClusterReader implements Reader, AsyncDisposable {
+  readonly #zones: readonly (readonly Node[])[];
+  readonly #own: LogCacheClient[] = [];
+  readonly #log: Log;
+  readonly #localMeta: Cached<MetaResult>;
+  readonly #clusterMeta: Cached<MetaResult>;
+
+  constructor(options: ClusterReaderOptions) {
+    const { zones, self, now = Date.now } = options;
+    this.#log = options.log;
+    this.#zones = zones.map((zone) =>
+      zone.addresses.map((address, index) => this.#nodeOf(zone, address, index, options)),
+    );
+    this.#clusterMeta = new Cached(() => this.#readMeta(), now);
+    this.#localMeta = self ? new Cached(() => self.reader.meta(true), now) : this.#clusterMeta; // A front door has nothing of its own.
+  }
+
+  async read(request: ReadRequest): Promise<ReadResult> {
+    // Checked here, so that a bad request is refused even when no owner can be reached.
+    const { limit, descending } = queryOf(request, nowNanoseconds());
+    const owners = this.#zones
+      .map((nodes) => nodes[ownerOf(request.sourceId, nodes.length)])
+      .filter((node) => node !== undefined);
+    const answers = await Promise.all(
+      owners.map((node) => this.#ask(node, () => node.read(request))),
+    );
+    const batches = answers.map(({ value }) => value).filter((value) => value !== undefined);
+    const filled = batches.filter((batch) => batch.count > 0);
+    const batch =
+      filled.length > 1 ? mergeBatches(filled, { limit, descending }) : (filled[0] ?? EMPTY_BATCH);
+    return { batch, unreachable: unreachable(answers) };
+  }
+
+  meta(localOnly: boolean): Promise<MetaResult> {
+    return (localOnly ? this.#localMeta : this.#clusterMeta).get();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const client of this.#own) await client[Symbol.asyncDispose]();
+  }
+
+  async #readMeta(): Promise<MetaResult> {
+    const nodes = this.#zones.flat();
+    const answers = await Promise.all(nodes.map((node) => this.#ask(node, () => node.meta())));
+    const maps = answers.map(({ value }) => value).filter((value) => value !== undefined);
+    if (maps.length === 0) {
+      throw new ReadError(status.UNKNOWN, 'failed to read meta data from remote node');
+    }
+    return { sources: mergeMeta(maps), unreachable: unreachable(answers) };
+  }
+
+  /** A node's answer; nothing, if it can't be reached. Rejects with what it refused. */
+  async #ask<T>(node: Node, question: () => Promise<T>): Promise<Answer<T>> {
+    try {
+      return { node, value: await question() };
+    } catch (error) {
+      const refusal = refusalOf(error);
+      if (refusal) throw refusal;
+      const text = 'a log cache could not be asked';
+      this.#log.limited(`peer ${node.name}`, 'warn', { node: node.name, error }, text);
+      return { node, value: undefined };
+    }
+  }
+
+  #nodeOf(zone: Zone, address: string, index: number, options: ClusterReaderOptions): Node {
+    const name = `${encodeURIComponent(zone.name)}/${index}`; // Fit for a header.
+    const { self, tls, readDeadlineMs } = options;
+    if (self && self.zone === zone.name && self.index === index) {
+      return {
+        name,
+        read: async (request) => (await self.reader.read(request)).batch,
+        meta: async () => (await self.reader.meta()).sources,
+      };
+    }
+    let client = options.clients?.get(address);
+    if (!client) {
+      const limit = readDeadlineMs === undefined ? {} : { readDeadlineMs };
+      client = new LogCacheClient({ address, tls, ...limit });
+      this.#own.push(client);
+    }
+    const asked = client;
+    return {
+      name,
+      read: (request) => asked.read(request, { local: true }),
+      meta: () => asked.meta(true),
+    };
+  }
+}
+
+/** Something that is asked for at most once a second; whoever comes meanwhile gets the same. */
+class Cached<T> {
+  readonly #load: () => Promise<T>;
+  readonly #now: () => number;
+  #value: Promise<T> | undefined;
+  #loadedAt = 0;
+
+  constructor(load: () => Promise<T>, now: () => number) {
+    this.#load = load;
+    this.#now = now;
+  }
+
+  get(): Promise<T> {
+    if (this.#value && this.#now() - this.#loadedAt < META_AGE_MAX_MS) return this.#value;
+    const value = this.#load().catch((error: unknown) => {
+      if (this.#value === value) this.#value = undefined; // A failure is not kept.
+      throw error;
+    });
+    this.#value = value;
+    this.#loadedAt = this.#now();
+    return value;
+  }
+}
+
+/** One source may have a share in each zone. */
+function mergeMeta(maps: readonly ReadonlyMap<string, MetaInfo>[]): ReadonlyMap<string, MetaInfo> {
+  const [only] = maps;
+  if (only && maps.length === 1) return only;
+  const merged = new Map<string, MetaInfo>();
+  for (const [id, info] of maps.flatMap((map) => [...map])) {
+    const other = merged.get(id);
+    merged.set(id, other ? addMeta(other, info) : info);
+  }
+  return merged;
+}
+
+function addMeta(a: MetaInfo, b: MetaInfo): MetaInfo {
+  return {
+    count: a.count + b.count,
+    expired: a.expired + b.expired,
+    oldest: earlier(a.oldest, b.oldest),
+    newest: later(a.newest, b.newest),
+  };
+}
+
+function earlier(a: bigint, b: bigint): bigint {
+  if (a < b) return a;
+  return b;
+}
+
+function later(a: bigint, b: bigint): bigint {
+  if (a > b) return a;
+  return b;
+}
+
+function unreachable(answers: readonly Answer<unknown>[]): string[] {
+  return answers.filter(({ value }) => value === undefined).map(({ node }) => node.name);
+}
+
+/** What a node said no to, as opposed to what kept it from answering. */
+const REFUSALS: ReadonlySet<unknown> = new Set([
+  status.RESOURCE_EXHAUSTED,
+  status.INVALID_ARGUMENT,
+  status.UNKNOWN,
+]);
+
+function refusalOf(error: unknown): ReadError | undefined {
+  if (error instanceof ReadError) return error;
+  if (!(error instanceof Error) || !('code' in error) || !REFUSALS.has(error.code)) {
+    return undefined;
+  }
+  const text = 'details' in error ? String(error.details) : error.message;
+  return new ReadError(error.code as status, text, { cause: error }); // One of REFUSALS.
+}

@@ -1,0 +1,70 @@
+/**
+ * Merges what the owners in several zones returned for one source into one answer.
+ *
+ * Each zone has its own share, in order, so this is a merge of sorted lists; nothing is there
+ * twice. The limit holds for the whole, and the run of equal timestamps at its end stays whole:
+ * each zone returned its own part of that run. Of equal times the earlier zone's come first, and
+ * last when the order is descending, so that one is the other turned round.
+ */
+
+import assert from 'node:assert/strict';
+import { Batch, BatchBuilder, compareTime, type PackedBatch, scanBatch } from '@standpipe/protos';
+
+export function mergeBatches(
+  batches: readonly PackedBatch[],
+  options: { readonly limit: number; readonly descending: boolean },
+): PackedBatch {
+  const ordered = options.descending ? batches.toReversed() : batches;
+  const rows = ordered.map(scanned);
+  const places = rows.map(() => 0);
+  const into = new BatchBuilder();
+  let last: { batch: Batch; index: number } | undefined;
+
+  for (;;) {
+    const which = nextOf(rows, places, options.descending);
+    if (which < 0) break;
+    const batch = rows[which] as Batch; // nextOf returns an index of both arrays.
+    const index = places[which] as number;
+    if (into.count >= options.limit && last && compareRows(last, { batch, index }) !== 0) break;
+    into.add(batch, index);
+    last = { batch, index };
+    places[which] = index + 1;
+  }
+  return into.take();
+}
+
+/** The first of the batches whose next envelope comes next; -1 when all are done. */
+function nextOf(rows: readonly Batch[], places: readonly number[], descending: boolean): number {
+  let best = -1;
+  let bestRow: { batch: Batch; index: number } | undefined;
+  for (const [which, batch] of rows.entries()) {
+    const index = places[which] ?? 0;
+    if (index >= batch.count) continue;
+    const row = { batch, index };
+    const difference = bestRow ? compareRows(row, bestRow) : -1;
+    if (bestRow && (descending ? difference <= 0 : difference >= 0)) continue;
+    best = which;
+    bestRow = row;
+  }
+  return best;
+}
+
+interface Row {
+  readonly batch: Batch;
+  readonly index: number;
+}
+
+function compareRows(a: Row, b: Row): number {
+  return compareTime(
+    a.batch.timeHigh[a.index] ?? 0,
+    a.batch.timeLow[a.index] ?? 0,
+    b.batch.timeHigh[b.index] ?? 0,
+    b.batch.timeLow[b.index] ?? 0,
+  );
+}
+
+function scanned(packed: PackedBatch): Batch {
+  const batch = new Batch(Math.max(1, packed.count));
+  assert(scanBatch(packed.bytes, batch), 'what a client returned has passed a scan');
+  return batch;
+}

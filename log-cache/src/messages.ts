@@ -1,0 +1,162 @@
+/**
+ * The messages of logcache.v1, with the batches in them left as the bytes they are.
+ *
+ * What holds envelopes is framed and taken apart here; the rest is control, and goes through the
+ * generated classes. A message that can't be read throws a MalformedError.
+ */
+
+import { encodeVarint, joinTime, logcache, type PackedBatch, varintSize } from '@standpipe/protos';
+import type { ReadRequest } from './reader.ts';
+import type { MetaInfo } from './store.ts';
+
+export class MalformedError extends Error {
+  override readonly name = 'MalformedError';
+}
+
+const FIELD_1 = 0x0a;
+const LOCAL_ONLY = Buffer.from([0x10, 0x01]);
+
+/** What a SendRequest or a ReadResponse carries. */
+export interface Carrier {
+  /** The encoded EnvelopeBatch; undefined when there is none. */
+  readonly envelopes: Buffer | undefined;
+  /** Field 2 as a flag: `local_only` of a SendRequest. */
+  readonly localOnly: boolean;
+}
+
+export function encodeSendRequest(batch: PackedBatch, localOnly: boolean): Buffer {
+  return framed(batch.bytes, localOnly ? LOCAL_ONLY : undefined);
+}
+
+export function encodeReadResponse(batch: PackedBatch): Buffer {
+  return framed(batch.bytes);
+}
+
+/** Takes a SendRequest or a ReadResponse apart. A batch in several pieces is one batch. */
+export function readCarrier(bytes: Buffer): Carrier {
+  const pieces: Buffer[] = [];
+  let localOnly = false;
+  let at = 0;
+  while (at < bytes.length) {
+    const tag = readVarint(bytes, at);
+    const value = readVarint(bytes, at + tag.size);
+    const start = at + tag.size + value.size;
+    const wireType = tag.number & 7;
+    const isWhole = value.size > 0 || wireType === 1 || wireType === 5;
+    if (!isWhole || tag.number < 8) throw new MalformedError('a field is cut off');
+    if (wireType === 0) at = start;
+    else if (wireType === 1) at = at + tag.size + 8;
+    else if (wireType === 5) at = at + tag.size + 4;
+    else if (wireType === 2) at = start + value.number;
+    else throw new MalformedError(`a field of wire type ${wireType}`);
+    if (at > bytes.length) throw new MalformedError('a field is cut off');
+    if (tag.number === FIELD_1) pieces.push(bytes.subarray(start, at));
+    if (tag.number === LOCAL_ONLY[0]) localOnly = value.number !== 0;
+  }
+  const [first] = pieces;
+  return { envelopes: pieces.length > 1 ? Buffer.concat(pieces) : first, localOnly };
+}
+
+export function encodeReadRequest(request: ReadRequest): Buffer {
+  return Buffer.from(
+    logcache.v1.ReadRequest.encode(
+      logcache.v1.ReadRequest.fromObject({
+        source_id: request.sourceId,
+        start_time: String(request.startTime),
+        end_time: String(request.endTime),
+        limit: String(request.limit),
+        envelope_types: [...request.envelopeTypes],
+        descending: request.descending,
+        name_filter: request.nameFilter,
+      }),
+    ).finish(),
+  );
+}
+
+export function decodeReadRequest(bytes: Buffer): ReadRequest {
+  const message = decode(() => logcache.v1.ReadRequest.decode(bytes));
+  return {
+    sourceId: message.source_id,
+    startTime: int64(message.start_time),
+    endTime: int64(message.end_time),
+    limit: int64(message.limit),
+    envelopeTypes: message.envelope_types,
+    descending: message.descending,
+    nameFilter: message.name_filter,
+  };
+}
+
+export function encodeMetaRequest(localOnly: boolean): Buffer {
+  return Buffer.from(logcache.v1.MetaRequest.encode({ local_only: localOnly }).finish());
+}
+
+export function decodeMetaRequest(bytes: Buffer): { readonly localOnly: boolean } {
+  return { localOnly: decode(() => logcache.v1.MetaRequest.decode(bytes)).local_only };
+}
+
+export function encodeMetaResponse(sources: ReadonlyMap<string, MetaInfo>): Buffer {
+  const meta: Record<string, logcache.v1.IMetaInfo> = Object.create(null);
+  for (const [id, { count, expired, oldest, newest }] of sources) {
+    meta[id] = logcache.v1.MetaInfo.fromObject({
+      count,
+      expired,
+      oldest_timestamp: String(oldest),
+      newest_timestamp: String(newest),
+    });
+  }
+  return Buffer.from(logcache.v1.MetaResponse.encode({ meta }).finish());
+}
+
+export function decodeMetaResponse(bytes: Buffer): Map<string, MetaInfo> {
+  const { meta } = decode(() => logcache.v1.MetaResponse.decode(bytes));
+  return new Map(
+    Object.entries(meta).map(([id, info]) => [
+      id,
+      {
+        count: Number(int64(info.count ?? 0)),
+        expired: Number(int64(info.expired ?? 0)),
+        oldest: int64(info.oldest_timestamp ?? 0),
+        newest: int64(info.newest_timestamp ?? 0),
+      },
+    ]),
+  );
+}
+
+type Int64 = number | { readonly high: number; readonly low: number };
+
+function int64(value: Int64): bigint {
+  return typeof value === 'number' ? BigInt(value) : joinTime(value.high, value.low);
+}
+
+function decode<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    // protobufjs throws errors of several classes, all of them for what is in the bytes.
+    throw new MalformedError(error instanceof Error ? error.message : String(error), {
+      cause: error,
+    });
+  }
+}
+
+/** `batch` as field 1 of a message, and other fields behind it. */
+function framed(batch: Buffer, fields: Buffer = Buffer.alloc(0)): Buffer {
+  const head = 1 + varintSize(batch.length);
+  const bytes = Buffer.allocUnsafe(head + batch.length + fields.length);
+  bytes[0] = FIELD_1;
+  encodeVarint(bytes, 1, batch.length);
+  bytes.set(batch, head);
+  bytes.set(fields, head + batch.length);
+  return bytes;
+}
+
+/** A varint below 2^53 of at most ten bytes; `number` 0 and `size` 0 at the end of the bytes. */
+function readVarint(bytes: Buffer, at: number): { readonly number: number; readonly size: number } {
+  let number = 0;
+  for (let size = 0; size < 10 && at + size < bytes.length; size += 1) {
+    const byte = bytes[at + size] ?? 0;
+    number += (byte & 0x7f) * 2 ** (7 * size);
+    if (byte < 0x80) return { number, size: size + 1 };
+  }
+  return { number: 0, size: 0 };
+}

@@ -1,0 +1,142 @@
+/**
+ * The REST API of the log cache, over whatever reads: a node, or the front door.
+ *
+ *     GET /api/v1/read/SOURCE   ?start_time &end_time &limit &envelope_types &descending &name_filter
+ *     GET /api/v1/meta          ?local_only
+ *     GET /api/v1/info
+ *
+ * It answers as the gateway of log-cache-release v3.2.0, status for status and text for text. An
+ * answer that lacks nodes which could not be reached says which in `Standpipe-Partial: ZONE/INDEX,…`.
+ * `logCacheRoutes` takes what is under /api/v1 and leaves the rest to whoever comes after it; an
+ * application that serves nothing else puts `logCacheNotFound` behind it.
+ */
+
+import { uptime } from 'node:os';
+import { status } from '@grpc/grpc-js';
+import { JsonWriter } from '@standpipe/protos';
+import type { Context, Middleware } from 'koa';
+import { ReadError, type Reader } from '../reader.ts';
+import { NO_PROMQL } from '../service.ts';
+import { readForm } from './form.ts';
+import { errorBody, infoBody, metaBody, promQlErrorBody, readBody } from './json.ts';
+import { metaParams, readParams, sourceIdOf } from './params.ts';
+import { cleanPath, redirect } from './paths.ts';
+import { httpStatusOf } from './status.ts';
+import { timeoutOf, within } from './timeout.ts';
+
+export interface LogCacheRoutesOptions {
+  /** The SemVer that clients are told; they want at least 2.1.0 to filter by names. */
+  readonly version?: string;
+  /** How long the machine has been up. */
+  readonly uptimeSeconds?: () => number;
+}
+
+const VERSION_DEFAULT = '3.2.0';
+const PARTIAL_HEADER = 'Standpipe-Partial';
+const ROOT = '/api/v1';
+const READ = `${ROOT}/read`;
+const JSON_TYPE = 'application/json';
+
+export function logCacheRoutes(reader: Reader, options: LogCacheRoutesOptions = {}): Middleware {
+  const { version = VERSION_DEFAULT, uptimeSeconds = uptime } = options;
+  const writer = new JsonWriter();
+  return async (ctx, next) => {
+    const path = cleanPath(ctx.path);
+    if (path !== ROOT && !path.startsWith(`${ROOT}/`)) return next();
+    if (path !== ctx.path) return redirect(ctx, path);
+
+    if (path === `${ROOT}/info`) {
+      answer(ctx, 200, infoBody(version, uptimeSeconds()));
+      ctx.set('Content-Type', 'text/plain; charset=utf-8'); // What Go makes of it.
+    } else if (path === `${ROOT}/query` || path === `${ROOT}/query_range`) {
+      answerQuery(ctx);
+    } else if (path === READ || path.startsWith(`${READ}/`)) {
+      await answerCall(ctx, () =>
+        answerRead(ctx, { reader, writer, path: path.slice(READ.length) }),
+      );
+    } else if (path === `${ROOT}/meta`) {
+      await answerCall(ctx, () => answerMeta(ctx, reader));
+    } else {
+      answerNotFound(ctx);
+    }
+    return undefined;
+  };
+}
+
+/** What a log cache answers to all other paths. */
+export function logCacheNotFound(): Middleware {
+  return async (ctx) => {
+    const path = cleanPath(ctx.path);
+    if (path !== ctx.path) redirect(ctx, path);
+    else answerNotFound(ctx);
+  };
+}
+
+async function answerRead(
+  ctx: Context,
+  { reader, writer, path }: { reader: Reader; writer: JsonWriter; path: string },
+): Promise<void> {
+  const timeoutMs = timeoutOf(ctx.get('Grpc-Timeout'));
+  const form = await readForm(ctx);
+  const sourceId = sourceIdOf(path);
+  if (sourceId === undefined) {
+    ctx.set('Content-Type', 'text/plain; charset=utf-8');
+    ctx.set('Connection', 'close');
+    ctx.status = 400;
+    ctx.body = '400 Bad Request';
+    return;
+  }
+  const { batch, unreachable } = await within(timeoutMs, reader.read(readParams(sourceId, form)));
+  answerResult(ctx, readBody(batch, writer), unreachable);
+}
+
+async function answerMeta(ctx: Context, reader: Reader): Promise<void> {
+  const timeoutMs = timeoutOf(ctx.get('Grpc-Timeout'));
+  const { localOnly } = metaParams(await readForm(ctx));
+  const { sources, unreachable } = await within(timeoutMs, reader.meta(localOnly));
+  answerResult(ctx, metaBody(sources), unreachable);
+}
+
+/** Answers a call of the gRPC API: by what it gives, or by the status that it fails with. */
+async function answerCall(ctx: Context, call: () => Promise<void>): Promise<void> {
+  if (!isServed(ctx)) {
+    answer(ctx, 501, errorBody(status.UNIMPLEMENTED, 'Method Not Allowed'));
+    return;
+  }
+  try {
+    await call();
+  } catch (error) {
+    if (!(error instanceof ReadError)) throw error;
+    answer(ctx, httpStatusOf(error.code), errorBody(error.code, error.message));
+  }
+}
+
+function answerResult(ctx: Context, body: Buffer, unreachable: readonly string[]): void {
+  ctx.set('Grpc-Metadata-Content-Type', 'application/grpc');
+  if (unreachable.length > 0) ctx.set(PARTIAL_HEADER, unreachable.join(','));
+  answer(ctx, 200, body);
+}
+
+function answerQuery(ctx: Context): void {
+  answer(ctx, 501, promQlErrorBody(isServed(ctx) ? NO_PROMQL : 'Method Not Allowed'));
+}
+
+function answerNotFound(ctx: Context): void {
+  answer(ctx, 404, errorBody(status.NOT_FOUND, 'Not Found'));
+}
+
+function answer(ctx: Context, code: number, body: Buffer): void {
+  ctx.status = code;
+  ctx.set('Content-Type', JSON_TYPE); // Not by `ctx.type`, which would add a charset.
+  ctx.body = body;
+}
+
+/** GET, and a POST that is a form and so as good as GET, if it doesn't ask for something else. */
+function isServed(ctx: Context): boolean {
+  if (ctx.method === 'GET') return true;
+  if (ctx.method !== 'POST' || ctx.get('Content-Type') !== 'application/x-www-form-urlencoded') {
+    return false;
+  }
+  const wanted = ctx.get('X-HTTP-Method-Override').toUpperCase();
+  return wanted === '' || wanted === 'GET' || wanted === 'POST';
+}

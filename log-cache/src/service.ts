@@ -1,0 +1,148 @@
+/**
+ * The gRPC face of a log cache: logcache.v1 as log-cache-release v3.2.0 serves it.
+ *
+ * `Send` scans what comes and never decodes it; `Read` frames the bytes that are kept. A Send is
+ * answered when what this node owns is stored and the rest is queued for its owner. A node that
+ * could not be asked stands in the trailing metadata `standpipe-partial`. A message that can't be
+ * read is INTERNAL, as grpc-go has it, and counted; it disturbs nothing else. PromQL is refused
+ * until it is served, and Orchestration as the original does.
+ */
+
+import * as grpc from '@grpc/grpc-js';
+import type { Counter, GrpcService, Metrics } from '@standpipe/plumbing';
+import {
+  Batch,
+  logCacheEgressService,
+  logCacheIngressService,
+  orchestrationService,
+  promQlQuerierService,
+  scanBatch,
+} from '@standpipe/protos';
+import { LOCAL_KEY } from './client.ts';
+import {
+  decodeMetaRequest,
+  decodeReadRequest,
+  encodeMetaResponse,
+  encodeReadResponse,
+  MalformedError,
+  readCarrier,
+} from './messages.ts';
+import { invalidIngress } from './metrics.ts';
+import { ReadError, type Reader } from './reader.ts';
+
+/** Response metadata: the nodes, as ZONE/INDEX, that could not be asked. */
+export const PARTIAL_KEY = 'standpipe-partial';
+/** What every way in to PromQL says, for the time being. */
+export const NO_PROMQL = 'PromQL is not served yet by this Log Cache';
+
+export interface ServiceOptions {
+  /** Stores a batch whatever its owner. */
+  readonly keep: (batch: Batch) => void;
+  /** Stores what this node owns and sends the rest on. */
+  readonly put: (batch: Batch) => void;
+  /** What this node holds, and what all hold. */
+  readonly local: Reader;
+  readonly cluster: Reader;
+  readonly metrics: Metrics;
+}
+
+type Call = grpc.ServerUnaryCall<Buffer, Buffer>;
+type Callback = grpc.sendUnaryData<Buffer>;
+
+const NOTHING = Buffer.alloc(0);
+
+export function logCacheServices(options: ServiceOptions): readonly GrpcService[] {
+  return [
+    ingress(options),
+    egress(options),
+    refuse(promQlQuerierService, () => NO_PROMQL),
+    refuse(orchestrationService, (method) => `method ${method} not implemented`),
+  ];
+}
+
+function ingress({ keep, put, metrics }: ServiceOptions): GrpcService {
+  const batch = new Batch();
+  const invalid = invalidIngress(metrics);
+  return {
+    definition: logCacheIngressService,
+    implementation: {
+      send: unary(async ({ request }) => {
+        const { envelopes, localOnly } = carrierOf(request, invalid);
+        if (envelopes === undefined) return { value: NOTHING };
+        if (!scanBatch(envelopes, batch)) throw malformed(batch.mistake, invalid);
+        if (localOnly) keep(batch);
+        else put(batch);
+        return { value: NOTHING };
+      }),
+    },
+  };
+}
+
+function egress({ local, cluster }: ServiceOptions): GrpcService {
+  return {
+    definition: logCacheEgressService,
+    implementation: {
+      read: unary(async ({ request, metadata }) => {
+        const reader = metadata.get(LOCAL_KEY).includes('true') ? local : cluster;
+        const { batch, unreachable } = await reader.read(decodeReadRequest(request));
+        return { value: encodeReadResponse(batch), unreachable };
+      }),
+      meta: unary(async ({ request }) => {
+        const { localOnly } = decodeMetaRequest(request);
+        const { sources, unreachable } = await cluster.meta(localOnly);
+        return { value: encodeMetaResponse(sources), unreachable };
+      }),
+    },
+  };
+}
+
+function carrierOf(request: Buffer, invalid: Counter): ReturnType<typeof readCarrier> {
+  try {
+    return readCarrier(request);
+  } catch (error) {
+    if (error instanceof MalformedError) throw malformed(error.message, invalid);
+    throw error;
+  }
+}
+
+function malformed(mistake: string, invalid: Counter): MalformedError {
+  invalid.add(1);
+  return new MalformedError(mistake);
+}
+
+interface Answer {
+  readonly value: Buffer;
+  readonly unreachable?: readonly string[];
+}
+
+/** A unary method whose failures become a status. */
+function unary(answer: (call: Call) => Promise<Answer>) {
+  return (call: Call, callback: Callback): void => {
+    answer(call).then(
+      ({ value, unreachable = [] }) => {
+        const trailer = new grpc.Metadata();
+        if (unreachable.length > 0) trailer.set(PARTIAL_KEY, unreachable.join(','));
+        callback(null, value, trailer);
+      },
+      (error: unknown) => callback(statusOf(error)),
+    );
+  };
+}
+
+function statusOf(error: unknown): Partial<grpc.StatusObject> {
+  if (error instanceof ReadError) return { code: error.code, details: error.message };
+  const text = error instanceof Error ? error.message : String(error);
+  const isTheirs = error instanceof MalformedError;
+  const details = isTheirs ? `grpc: error unmarshalling request: ${text}` : text;
+  return { code: grpc.status.INTERNAL, details };
+}
+
+function refuse(definition: grpc.ServiceDefinition, text: (method: string) => string): GrpcService {
+  const implementation: grpc.UntypedServiceImplementation = {};
+  for (const method of Object.keys(definition)) {
+    const name = `${method.charAt(0).toUpperCase()}${method.slice(1)}`;
+    implementation[method] = (_call: Call, callback: Callback): void =>
+      callback({ code: grpc.status.UNIMPLEMENTED, details: text(name) });
+  }
+  return { definition, implementation };
+}
