@@ -1,13 +1,9 @@
 import test from 'ava';
 import { loggregator } from '../gen/messages.js';
-import {
-  CounterReader,
-  EnvelopeEdit,
-  encodeTag,
-  TAG_KEYS_MAX,
-  TagKeys,
-  TagReader,
-} from './edit.ts';
+import { CounterReader } from './counter-reader.ts';
+import { EnvelopeEdit, encodeTag } from './edit.ts';
+import { TAG_KEYS_MAX, TagKeys } from './tag-keys.ts';
+import { TagReader } from './tag-reader.ts';
 import { encodeEnvelope, longOf, randomEnvelopes, randomFrom } from './testing.ts';
 
 const { Envelope } = loggregator.v2;
@@ -98,6 +94,29 @@ test('replaces a total that is there, and joins a counter that stands in pieces'
   t.is(edited.filter((byte) => byte === 0x2a).length, 1);
 });
 
+test('reads tags that are laid out in any way', (t) => {
+  const entries = [
+    '4a06 0a0161 120162',
+    '4a03 0a0161', // no value
+    '4a06 120162 0a0161', // the value first
+    'ca0006 0a0161 120162', // a tag of two bytes
+    '1a09 0a0161 1204 0a026262', // deprecated
+    '4a0b 0a0161 120178 120162 5801', // the value twice, and an unknown field
+  ].map((hex) => Buffer.from(hex.replaceAll(' ', ''), 'hex'));
+  const bytes = Buffer.concat([
+    Buffer.from('0805', 'hex'),
+    ...entries,
+    Buffer.from('120173', 'hex'),
+  ]);
+  const seen: string[] = [];
+  for (const tags = new TagReader().over(bytes, 0, bytes.length); tags.next(); ) {
+    const key = bytes.toString('utf8', tags.keyStart, tags.keyEnd);
+    const value = bytes.toString('hex', tags.valueStart, tags.valueEnd);
+    seen.push(`${tags.isDeprecated ? 'deprecated ' : ''}${key}=${value}`);
+  }
+  t.deepEqual(seen, ['a=62', 'a=', 'a=62', 'a=62', 'deprecated a=0a026262', 'a=62']);
+});
+
 test('reads a counter that stands in pieces as one', (t) => {
   const bytes = Buffer.concat([
     encodeEnvelope({ counter: { name: 'n', delta: 4 } }),
@@ -158,7 +177,9 @@ function found(keys: TagKeys, init: EnvelopeInit): number {
 
 function withTotal(bytes: Buffer, total: bigint): Buffer {
   const edit = new EnvelopeEdit();
-  edit.over(bytes, 0, bytes.length).setTotal(Number(total >> 32n), Number(total & 0xffffffffn));
+  const counter = new CounterReader().over(bytes, 0, bytes.length);
+  edit.over(bytes, 0, bytes.length);
+  edit.setTotal(counter, Number(total >> 32n), Number(total & 0xffffffffn));
   return Buffer.from(edit.bytes.subarray(0, edit.length));
 }
 

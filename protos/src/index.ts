@@ -2,15 +2,9 @@ export { events, logcache, loggregator, plumbing } from '../gen/messages.js';
 export { Batch, Kind } from './batch.ts';
 export { BatchBuilder } from './builder.ts';
 export { ByteMap, hashBytes } from './byte-map.ts';
+export { CounterReader } from './counter-reader.ts';
 export { goFixed, goShortest, writeSigned, writeUnsigned } from './decimal.ts';
-export {
-  CounterReader,
-  EnvelopeEdit,
-  encodeTag,
-  TAG_KEYS_MAX,
-  TagKeys,
-  TagReader,
-} from './edit.ts';
+export { EnvelopeEdit, encodeTag } from './edit.ts';
 export { EnvelopeField, EnvelopeParts } from './envelope-parts.ts';
 export { FieldReader } from './fields.ts';
 export { Crc64Sum, crc64, xxh64 } from './hash.ts';
@@ -39,5 +33,7 @@ export {
   type RawService,
 } from './services.ts';
 export { ownerOf, parseShards, ShardOwners, ShardsError, type Zone } from './sharding.ts';
+export { TAG_KEYS_MAX, TagKeys } from './tag-keys.ts';
+export { TagReader } from './tag-reader.ts';
 export { compareTime, joinTime, nowNanoseconds, splitTime } from './time.ts';
 export { encodeVarint, encodeVarint64, varintSize } from './varint.ts';
