@@ -44,7 +44,7 @@ export interface IngressLaneOptions {
   readonly maxCount: number;
   readonly maxBytes: number;
   readonly onDrop: (count: number) => void;
-  readonly onSent: (count: number) => void;
+  readonly onSent: (count: number, bytes: number) => void;
   readonly onUnconfirmed: (count: number) => void;
   /** Called with 1 when a stream is opened, and with -1 when it has ended. */
   readonly onStream?: (change: number) => void;
@@ -162,7 +162,7 @@ export class IngressLane implements AsyncDisposable {
       const batch = this.#next();
       if (batch) {
         await stream.write(batch);
-        onSent(batch.count);
+        onSent(batch.count, batch.byteLength);
         this.#passed(batch.count);
       } else {
         this.#isIdle = true;

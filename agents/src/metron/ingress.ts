@@ -1,0 +1,74 @@
+/**
+ * The door of an agent: `loggregator.v2.Ingress`, for the programs of its machine.
+ *
+ * A message is scanned and processed at once, so nothing waits here and nothing is dropped. A
+ * malformed one ends its stream with INVALID_ARGUMENT and is counted; what came before it has been
+ * taken. A message over 10 MiB ends its stream with RESOURCE_EXHAUSTED before it gets here. Streams
+ * are answered when their client ends them.
+ *
+ * Hot: once per message; one Batch serves all streams, since processing does not wait.
+ */
+
+import {
+  type handleUnaryCall,
+  type ServerReadableStream,
+  status as Status,
+  type sendUnaryData,
+} from '@grpc/grpc-js';
+import type { GrpcService, Log } from '@standpipe/plumbing';
+import { Batch, ingressService, scanBatch, scanEnvelope } from '@standpipe/protos';
+import type { MetronMetrics } from './metrics.ts';
+
+/** An empty IngressResponse, BatchSenderResponse or SendResponse. */
+const ANSWER = Buffer.alloc(0);
+
+type Scan = (bytes: Buffer, into: Batch) => boolean;
+
+export function ingress(
+  process: (batch: Batch) => void,
+  metrics: MetronMetrics,
+  log: Log,
+): GrpcService {
+  const batch = new Batch();
+
+  /** Takes one message in; returns what is wrong with it, or ''. */
+  const take = (bytes: Buffer, scan: Scan): string => {
+    if (scan(bytes, batch)) {
+      process(batch);
+      return '';
+    }
+    metrics.rejected.add(1);
+    log.limited('malformed', 'warn', { mistake: batch.mistake }, 'a message was refused');
+    return batch.mistake;
+  };
+
+  const stream =
+    (scan: Scan) =>
+    (call: ServerReadableStream<Buffer, Buffer>, answer: sendUnaryData<Buffer>): void => {
+      let isRefused = false;
+      call.on('data', (bytes: Buffer) => {
+        if (isRefused) return;
+        const details = take(bytes, scan);
+        if (details === '') return;
+        isRefused = true;
+        answer({ code: Status.INVALID_ARGUMENT, details });
+      });
+      call.on('end', () => {
+        if (!isRefused) answer(null, ANSWER);
+      });
+      call.on('error', ({ message }) => {
+        log.limited('stream', 'info', { reason: message }, 'a stream ended with an error');
+      });
+    };
+
+  const send: handleUnaryCall<Buffer, Buffer> = ({ request }, answer) => {
+    const details = take(request, scanBatch);
+    if (details === '') answer(null, ANSWER);
+    else answer({ code: Status.INVALID_ARGUMENT, details });
+  };
+
+  return {
+    definition: ingressService,
+    implementation: { sender: stream(scanEnvelope), batchSender: stream(scanBatch), send },
+  };
+}

@@ -1,0 +1,78 @@
+/**
+ * A metron agent: takes the envelopes of its machine in and sends each to the Doppler that owns
+ * its source.
+ *
+ *     programs ──gRPC──▶ ingress ──▶ processor ──▶ egress: a lane per Doppler ──gRPC──▶ Dopplers
+ *
+ * Only the lanes hold envelopes: see docs/operating.md for their limits. To stop, it takes no more
+ * in, sends what waits, and hangs up.
+ */
+
+import {
+  createLogger,
+  type Log,
+  listenGrpc,
+  Metrics,
+  observability,
+  readTls,
+} from '@standpipe/plumbing';
+import type { MetronConfig } from './config.ts';
+import { Egress } from './egress.ts';
+import { ingress } from './ingress.ts';
+import { metronMetrics } from './metrics.ts';
+import { Processor } from './processor.ts';
+
+/** How long streams may take to end once the agent stops; what they still send is taken. */
+const DRAIN_MS = 2_000;
+
+export interface Metron extends AsyncDisposable {
+  /** Where programs connect (gRPC). */
+  readonly address: string;
+  readonly port: number;
+  /** Where /metrics answers. */
+  readonly metricsPort: number;
+  readonly metrics: Metrics;
+}
+
+export async function startMetron(
+  config: MetronConfig,
+  log: Log = createLogger('metron'),
+): Promise<Metron> {
+  const metrics = new Metrics({ origin: 'metron' });
+  let egress: Egress | undefined;
+  const counts = metronMetrics(metrics, {
+    connected: () => egress?.connected ?? 0,
+    waiting: () => egress?.waiting ?? 0,
+  });
+  const opened: AsyncDisposable[] = [];
+  try {
+    const shown = await observability(config, metrics, log);
+    opened.push(shown);
+    egress = new Egress(config, counts, log);
+    opened.push(egress);
+    const processor = new Processor({ ...config, owners: egress, metrics: counts });
+    const listener = await listenGrpc({
+      address: `127.0.0.1:${config.port}`,
+      tls: readTls(config.tls),
+      services: [ingress((batch) => processor.process(batch), counts, log)],
+      log,
+      drainMs: DRAIN_MS,
+    });
+    opened.push(listener);
+    return {
+      address: listener.address,
+      port: listener.port,
+      metricsPort: shown.port,
+      metrics,
+      [Symbol.asyncDispose]: () => closeAll(opened),
+    };
+  } catch (error) {
+    await closeAll(opened);
+    throw error;
+  }
+}
+
+/** The last that was opened first: the door, then the way out, then what shows the counts. */
+async function closeAll(opened: AsyncDisposable[]): Promise<void> {
+  for (let last = opened.pop(); last; last = opened.pop()) await last[Symbol.asyncDispose]();
+}
