@@ -9,6 +9,7 @@
 
 import { formatAddress, parseAddress } from './address.ts';
 import { formatDuration, parseDuration } from './duration.ts';
+import { SHARED_NAMES } from './shared-names.ts';
 import { nearestName } from './spelling.ts';
 
 export class ConfigError extends Error {
@@ -29,28 +30,6 @@ export interface EnvOptions {
   /** Variables that others read, and that are therefore no misspellings of ours. */
   readonly exempt?: readonly string[];
 }
-
-/**
- * Every setting of the pipeline's processes. They may share one environment, so that ROUTER_ADDRS
- * must not be taken for a misspelt ROUTER_ADDR by a process that asks only for the latter.
- */
-const SHARED_NAMES: readonly string[] = [
-  ...['AGENT_ADDRESS', 'AGENT_PORT', 'AGENT_CA_FILE', 'AGENT_CERT_FILE', 'AGENT_KEY_FILE'],
-  ...['AGENT_TAGS', 'AGENT_ZONE', 'LOGS_DISABLED', 'DOPPLER_SHARDS', 'DOPPLER_ZONE'],
-  ...['ROUTER_ADDR', 'ROUTER_ADDRS', 'ROUTER_ADDR_WITH_AZ', 'ROUTER_PORT', 'ROUTER_CA_FILE'],
-  ...['ROUTER_CERT_FILE', 'ROUTER_KEY_FILE', 'INGRESS_BUFFER_SIZE', 'EGRESS_BUFFER_SIZE'],
-  ...['LOG_CACHE_HTTP_ADDR', 'MAX_PER_SOURCE', 'MEMORY_LIMIT_BYTES', 'NODE_INDEX', 'NODE_ADDRS'],
-  ...['EXECUTOR_APPS_FILE', 'EXECUTOR_CA_FILE', 'EXECUTOR_CERT_FILE', 'EXECUTOR_KEY_FILE'],
-  ...['EXECUTOR_CELL_INDEX', 'EXECUTOR_CELL_COUNT', 'CONTAINER_METRICS_INTERVAL'],
-  ...['TRAFFIC_CONTROLLER_OUTGOING_DROPSONDE_PORT', 'TRAFFIC_CONTROLLER_OUTGOING_CERT_FILE'],
-  ...['TRAFFIC_CONTROLLER_OUTGOING_KEY_FILE', 'TRAFFIC_CONTROLLER_DISABLE_ACCESS_CONTROL'],
-  ...['RLP_PORT', 'RLP_CERT_FILE', 'RLP_KEY_FILE', 'RLP_CA_FILE', 'RLP_ADDRESS', 'RLP_ADDR'],
-  ...['MAX_EGRESS_STREAMS', 'GATEWAY_ADDR', 'LOGS_PROVIDER_ADDR', 'LOGS_PROVIDER_CA_PATH'],
-  ...['LOGS_PROVIDER_CLIENT_CERT_PATH', 'LOGS_PROVIDER_CLIENT_KEY_PATH'],
-  ...['LOGS_PROVIDER_COMMON_NAME', 'STREAM_TIMEOUT', 'HTTP_CERT_PATH', 'HTTP_KEY_PATH'],
-  ...['ADAPTER_CA_FILE', 'ADAPTER_CERT_FILE', 'ADAPTER_KEY_FILE', 'BINDINGS_FILE'],
-  ...['METRICS_PORT', 'METRICS_INTERVAL', 'STATSD_ADDRESS', 'LOG_LEVEL', 'PORT_OFFSET'],
-];
 
 const SECRET = /SECRET|PASSWORD|PASSWD|TOKEN|CREDENTIAL|API_?KEY|PRIVATE_KEY$/;
 const SHOWN_LENGTH_MAX = 80;

@@ -16,6 +16,7 @@ import {
   WINDOW_BYTES,
 } from './grpc.ts';
 import { ListenError } from './listen-error.ts';
+import { Metrics } from './metrics.ts';
 import { eventually, spyLog, testTls } from './testing.ts';
 import { readKeyPair, readTls, type Tls } from './tls.ts';
 
@@ -88,6 +89,41 @@ test('takes a message of 10 MiB, and refuses a larger one with RESOURCE_EXHAUSTE
   );
   t.is(error?.code, grpc.status.RESOURCE_EXHAUSTED);
   t.deepEqual(await echo(client, Buffer.from('x')), Buffer.from('x'), 'others are not disturbed');
+});
+
+test('counts what it refuses, by why', async (t) => {
+  const { server, client } = await tlsOfTwo();
+  const metrics = new Metrics({ origin: 'doppler' });
+  const { listener } = await serving(t, { tls: server, metrics });
+  const { address } = listener;
+  const proper = dialling(t, {
+    address,
+    tls: client,
+    serverName: 'doppler',
+    channelOptions: { 'grpc.max_send_message_length': -1 },
+  });
+  await echo(proper, Buffer.from('x'));
+  await t.throwsAsync(echo(proper, Buffer.from('x'), '/t.T/Nope'));
+  await t.throwsAsync(echo(proper, Buffer.alloc(MAX_MESSAGE_BYTES + 1)));
+  await t.throwsAsync(
+    echo(dialling(t, { address, tls: undefined, serverName: 'doppler' }), Buffer.from('x')),
+  );
+  const values = (): Record<string, number> =>
+    Object.fromEntries(
+      [...metrics.series()].map(({ labels, value }) => [Object.values(labels).join(' '), value]),
+    );
+  await eventually(() => Object.keys(values()).length === 4 && (values()['grpc tls'] ?? 0) > 0);
+  t.like(values(), { UNIMPLEMENTED: 1, RESOURCE_EXHAUSTED: 1, 'grpc limit': 0 });
+});
+
+test('refuses one connection too many', async (t) => {
+  const { listener, client, log } = await serving(t, { maxConnections: 1 });
+  await echo(client, Buffer.from('x'));
+  const { address } = listener;
+  const second = dialling(t, { address, tls: undefined, serverName: 'doppler' });
+  await t.throwsAsync(echo(second, Buffer.from('x')));
+  t.true(log.lines.some(({ key }) => key === 'grpc-drop'));
+  t.deepEqual(await echo(client, Buffer.from('x')), Buffer.from('x'));
 });
 
 // The guard of the private fields that grpc.ts writes to: what an HTTP/2 peer is told.

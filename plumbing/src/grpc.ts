@@ -10,21 +10,27 @@
  * (stream-pump.ts), and nowhere else.
  */
 
-import type { Http2Server, Http2Session } from 'node:http2';
+import type { Http2Server, Http2Session, ServerHttp2Stream } from 'node:http2';
 import type { Socket } from 'node:net';
-import { createSecureContext, type TLSSocket } from 'node:tls';
+import { createSecureContext } from 'node:tls';
 import * as grpc from '@grpc/grpc-js';
 import { formatAddress } from './address.ts';
 import { announce } from './announce.ts';
 import { listenAddress, listenError } from './listen-error.ts';
 import type { Log } from './log.ts';
-import { handshakeFacts, type Tls } from './tls.ts';
+import type { Metrics } from './metrics.ts';
+import { watchRefusals } from './refusals.ts';
+import type { Tls } from './tls.ts';
 
 export const MAX_MESSAGE_BYTES: number = 10 * 1024 * 1024;
 export const WINDOW_BYTES: number = 1024 * 1024;
 
+const REFUSED_NAME = 'grpc_refused';
+const REFUSED_HELP = 'Calls that were ended with an error, by its code.';
+
 const DRAIN_MS_DEFAULT = 5000;
 const STREAMS_MAX_DEFAULT = 10_000;
+const CONNECTIONS_MAX_DEFAULT = 5000;
 const HANDSHAKE_LIMIT_MS = 10_000;
 const TLS_VERSION_MIN = 'TLSv1.2';
 
@@ -49,10 +55,14 @@ export interface GrpcListenOptions {
   /** What is served; or a function of the signal that is aborted when draining begins. */
   readonly services: readonly GrpcService[] | ((draining: AbortSignal) => readonly GrpcService[]);
   readonly log: Log;
+  /** Counts refused connections, and calls by the status that they were refused with. */
+  readonly metrics?: Metrics;
   /** How long calls may take to end once draining has begun. Default 5 s. */
   readonly drainMs?: number;
   /** Calls at a time on one connection. Default 10,000. */
   readonly maxStreams?: number;
+  /** Connections at a time. Default 5,000. */
+  readonly maxConnections?: number;
   /** Listen without TLS on an address that others can reach. */
   readonly allowPublic?: boolean;
 }
@@ -76,7 +86,7 @@ export interface DialOptions {
 
 /** Opens a gRPC port. Rejects with a ListenError that names the address. */
 export async function listenGrpc(options: GrpcListenOptions): Promise<GrpcListener> {
-  const { tls, log } = options;
+  const { tls, log, metrics } = options;
   const wanted = listenAddress(options.address, {
     secure: tls !== undefined,
     allowPublic: options.allowPublic === true,
@@ -102,9 +112,13 @@ export async function listenGrpc(options: GrpcListenOptions): Promise<GrpcListen
   }
 
   const port = await bind(server, formatAddress(wanted), serverCredentials(tls));
-  const connections = insides.watch((error, socket) => {
-    log.limited('grpc-tls', 'warn', handshakeFacts(error, socket), 'a TLS handshake failed');
-  });
+  const connections = insides.watch(
+    options.maxConnections ?? CONNECTIONS_MAX_DEFAULT,
+    (http2Server) => {
+      watchRefusals(http2Server, { kind: 'grpc', log, metrics });
+      if (metrics !== undefined) http2Server.on('stream', countRefused(metrics));
+    },
+  );
 
   const address = formatAddress({ host: wanted.host, port });
   announce('grpc', address);
@@ -185,6 +199,22 @@ function quietGrpc(): void {
   grpc.setLogVerbosity(grpc.logVerbosity.NONE);
 }
 
+/**
+ * Counts the calls that this server ended with an error, among them those that grpc-js refuses
+ * before a handler hears of them: a message too large, a method that nobody serves.
+ */
+function countRefused(metrics: Metrics): (stream: ServerHttp2Stream) => void {
+  return (stream) => {
+    stream.once('close', () => {
+      // A call that is refused at once has its status in the headers, for there is nothing else.
+      const status = stream.sentTrailers?.['grpc-status'] ?? stream.sentHeaders?.['grpc-status'];
+      const code = Number(status ?? grpc.status.OK);
+      if (code === grpc.status.OK) return;
+      metrics.counter(REFUSED_NAME, REFUSED_HELP, { code: grpc.status[code] ?? 'UNKNOWN' }).add(1);
+    });
+  };
+}
+
 /** What of grpc.Server is private in its types, and needed here. */
 interface ServerInsides {
   readonly commonServerOptions: { settings?: Record<string, unknown>; [name: string]: unknown };
@@ -200,7 +230,7 @@ interface ServerInsides {
  */
 function insidesOf(server: grpc.Server): {
   configure(): void;
-  watch(onTlsError: (error: Error, socket: TLSSocket) => void): ReadonlySet<Socket>;
+  watch(maxConnections: number, onServer: (server: Http2Server) => void): ReadonlySet<Socket>;
 } {
   const insides = server as unknown as ServerInsides; // Private, as said above.
   const connections = new Set<Socket>();
@@ -211,8 +241,9 @@ function insidesOf(server: grpc.Server): {
       options.minVersion = TLS_VERSION_MIN;
       options.handshakeTimeout = HANDSHAKE_LIMIT_MS;
     },
-    watch(onTlsError) {
+    watch(maxConnections, onServer) {
       for (const http2Server of insides.http2Servers.keys()) {
+        http2Server.maxConnections = maxConnections;
         http2Server.on(
           'session',
           (session: Http2Session & { setLocalWindowSize(n: number): void }) =>
@@ -222,7 +253,7 @@ function insidesOf(server: grpc.Server): {
           connections.add(socket);
           socket.once('close', () => connections.delete(socket));
         });
-        http2Server.on('tlsClientError', onTlsError);
+        onServer(http2Server);
       }
       return connections;
     },

@@ -8,6 +8,7 @@ import test, { type ExecutionContext } from 'ava';
 import type Koa from 'koa';
 import { type HttpListener, type HttpListenOptions, koaApp, listenHttp } from './http.ts';
 import { ListenError } from './listen-error.ts';
+import { Metrics } from './metrics.ts';
 import { eventually, type SpyLog, spyLog, testTls } from './testing.ts';
 import { readKeyPair, readTls } from './tls.ts';
 
@@ -233,6 +234,22 @@ test('does not listen for everybody without TLS, unless that is meant', async (t
     { message: /TLS/ },
   );
   await t.notThrowsAsync(serving(t, () => undefined, { address: '0.0.0.0:0', allowPublic: true }));
+});
+
+test('counts what it refuses, by why', async (t) => {
+  const metrics = new Metrics({ origin: 'gateway' });
+  const log = spyLog();
+  const app = koaApp(log, metrics);
+  app.use((ctx) => ctx.throw(400, 'bad'));
+  const { url, listener } = await serving(t, () => undefined, { app, metrics, maxConnections: 1 });
+  const agent = new http.Agent({ keepAlive: true });
+  t.teardown(() => agent.destroy());
+  await get(url, agent);
+  await get(url, agent);
+  await allOf(await connected(t, listener));
+  t.is(metrics.counter('http_refused', '', { status: '400' }).value, 2);
+  const refused = { listener: 'http', reason: 'limit' };
+  t.is(metrics.counter('connections_refused', '', refused).value, 1);
 });
 
 test('serves HTTPS, and asks for no certificate when it has no authority', async (t) => {

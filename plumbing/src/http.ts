@@ -13,13 +13,14 @@ import http, { type IncomingMessage, type Server } from 'node:http';
 import https from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { TLSSocket } from 'node:tls';
 import Koa from 'koa';
 import { formatAddress } from './address.ts';
 import { announce, type ListenerKind } from './announce.ts';
 import { listenAddress, listenError } from './listen-error.ts';
 import type { Log } from './log.ts';
-import { handshakeFacts, type KeyPair, type Tls } from './tls.ts';
+import type { Metrics } from './metrics.ts';
+import { watchRefusals } from './refusals.ts';
+import type { KeyPair, Tls } from './tls.ts';
 
 const HEADERS_LIMIT_MS = 2000;
 const REQUEST_LIMIT_MS = 30_000;
@@ -38,6 +39,8 @@ export interface HttpListenOptions {
   readonly tls?: KeyPair | Tls | undefined;
   readonly app: Koa;
   readonly log: Log;
+  /** Counts the connections that were refused. */
+  readonly metrics?: Metrics;
   /** How it announces itself. Default http. */
   readonly kind?: ListenerKind;
   /** Takes connections that ask for an upgrade, to a websocket. Without it they are plain requests. */
@@ -65,6 +68,7 @@ export interface HttpListener extends AsyncDisposable {
 
 /** Opens an HTTP port. Rejects with a ListenError that names the address. */
 export async function listenHttp(options: HttpListenOptions): Promise<HttpListener> {
+  const kind = options.kind ?? 'http';
   const { host, port: wantedPort } = listenAddress(options.address, {
     secure: options.tls !== undefined,
     allowPublic: options.allowPublic === true,
@@ -72,7 +76,7 @@ export async function listenHttp(options: HttpListenOptions): Promise<HttpListen
   const server = createServer(options);
   const draining = new AbortController();
   const connections = new Connections(server, draining.signal);
-  logRefused(server, options.log);
+  watchRefusals(server, { kind, log: options.log, metrics: options.metrics });
   if (options.onUpgrade !== undefined) server.on('upgrade', options.onUpgrade);
 
   try {
@@ -83,7 +87,7 @@ export async function listenHttp(options: HttpListenOptions): Promise<HttpListen
   }
   const { port } = server.address() as AddressInfo; // It listens on TCP.
   const address = formatAddress({ host, port });
-  announce(options.kind ?? 'http', address);
+  announce(kind, address);
 
   return {
     address,
@@ -140,18 +144,8 @@ class Connections {
   }
 }
 
-/** Says in the log who was not let in. */
-function logRefused(server: Server, log: Log): void {
-  server.on('drop', (dropped?: { remoteAddress?: string }) => {
-    log.limited('http-drop', 'warn', { peer: dropped?.remoteAddress }, 'too many connections');
-  });
-  server.on('tlsClientError', (error: Error, socket: TLSSocket) => {
-    log.limited('http-tls', 'warn', handshakeFacts(error, socket), 'a TLS handshake failed');
-  });
-}
-
-/** A Koa application that answers errors as said above. */
-export function koaApp(log: Log): Koa {
+/** A Koa application that answers errors as said above, and counts them if it has metrics. */
+export function koaApp(log: Log, metrics?: Metrics): Koa {
   const app = new Koa();
   app.silent = true;
   app.on('error', (error: Error & { code?: string }) => {
@@ -165,10 +159,14 @@ export function koaApp(log: Log): Koa {
       if (ctx.status === 404 && !answered) ctx.throw(404, 'not found');
     } catch (error) {
       answerError(ctx, error, log);
+      metrics?.counter(REFUSED_NAME, REFUSED_HELP, { status: String(ctx.status) }).add(1);
     }
   });
   return app;
 }
+
+const REFUSED_NAME = 'http_refused';
+const REFUSED_HELP = 'Requests that were answered with an error, by its status.';
 
 /** What a vanished client looks like. */
 const GONE: ReadonlySet<string> = new Set([

@@ -96,7 +96,6 @@ export class BoundedQueue<T extends Weighted> {
       this.#onDrop(item.count, item.byteLength);
       return;
     }
-
     if (this.#length === this.#slots.length) this.#grow();
     this.#slots[(this.#first + this.#length) & (this.#slots.length - 1)] = item;
     this.#length += 1;

@@ -7,9 +7,7 @@
 
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import type { TLSSocket } from 'node:tls';
 import type { Env } from './env.ts';
-import type { Fields } from './log.ts';
 
 /** Paths of a certificate and its key. */
 export interface KeyPairFiles {
@@ -50,16 +48,6 @@ export function tlsSettings(env: Env, names: TlsFiles): TlsFiles {
     cert: env.text(names.cert, {}),
     key: env.text(names.key, {}),
   };
-}
-
-/**
- * What a server's log says of a handshake that failed. A client whose certificate is refused is
- * hung up on, so the error says only that; why stands on the socket.
- */
-export function handshakeFacts(error: Error, socket: TLSSocket): Fields {
-  const { authorizationError, remoteAddress } = socket;
-  const refused = authorizationError ? String(authorizationError) : undefined;
-  return { reason: refused ?? error.message, peer: remoteAddress };
 }
 
 /** Reads what mutual TLS needs. Throws a TlsError. */
