@@ -31,7 +31,7 @@ export interface FrontDoorOptions {
   readonly accessLog: AccessLog | undefined;
   readonly logStream: LogStreamProxy | undefined;
   /** Log Cache's routes; they answer below /api/v1. */
-  readonly logCache: Koa.Middleware | undefined;
+  readonly logCache: Koa.Middleware;
   readonly systemDomain: string;
   readonly clock: Clock;
   readonly log: Log;
@@ -92,7 +92,6 @@ async function route(
   if (path.startsWith('/api/')) {
     // Its router may match in other ways than we do here, so it is asked below /api only.
     if (!(await mayReadCache(ctx, path, options.access))) reply(ctx, bare(404));
-    else if (options.logCache === undefined) await next();
     else await options.logCache(ctx, next);
     return;
   }

@@ -13,6 +13,7 @@
  */
 
 import { readFileSync } from 'node:fs';
+import { createClusterReader, logCacheRoutes } from '@standpipe/log-cache';
 import {
   type Clock,
   createLogger,
@@ -95,6 +96,7 @@ async function open(
   const observed = keep(await observability(config.observability, metrics, log));
   const events = keep(new SlowConsumerEvents({ agent: dialAgent(config, tls), log }));
   const upstream = keep(new Upstream({ dial: (address) => dialDoppler(address, tls), clock, log }));
+  const reader = keep(createClusterReader({ zones: config.zones, tls, log }));
   const consumers = keep(
     new Consumers({
       clock,
@@ -126,7 +128,7 @@ async function open(
       ? keep(await AccessLog.open({ file: accessLogFile, ip: config.ip, log }))
       : undefined,
     logStream: logStreamAddress ? keep(new LogStreamProxy(logStreamAddress)) : undefined,
-    logCache: undefined,
+    logCache: logCacheRoutes(reader),
     systemDomain: config.systemDomain,
     clock,
     log,

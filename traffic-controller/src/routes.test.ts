@@ -1,0 +1,164 @@
+import { spyLog, testTls } from '@standpipe/plumbing/testing';
+import test, { type ExecutionContext } from 'ava';
+import { readConfig } from './config.ts';
+import { ask, FakeDoppler, HANDSHAKE, openSettings } from './testing.ts';
+import { type Overrides, startTrafficController } from './traffic-controller.ts';
+
+const GUID = '73467cc3-261a-472e-80e8-d6eadfd30d98';
+const NO_PAGE = '404 page not found\n';
+
+type Row = readonly [
+  what: string,
+  request: readonly [method: string, path: string, headers?: Readonly<Record<string, string>>],
+  status: number,
+  body?: string,
+  headers?: Readonly<Record<string, string>>,
+];
+
+const PLAIN_TEXT = { 'content-type': 'text/plain; charset=utf-8' };
+const GO_ERROR = { ...PLAIN_TEXT, 'x-content-type-options': 'nosniff' };
+const VERSION = { 'sec-websocket-version': '13' };
+
+const rows: readonly Row[] = [
+  ['no handshake', ['GET', '/firehose/x'], 400, 'Bad Request\n', { ...GO_ERROR, ...VERSION }],
+  ['no handshake for an app', ['GET', `/apps/${GUID}/stream`], 400, 'Bad Request\n', VERSION],
+  ['a handshake by POST', ['POST', '/firehose/x', HANDSHAKE], 405, 'Method Not Allowed\n'],
+  ['a POST that is no handshake', ['POST', '/firehose/x'], 400, 'Bad Request\n', VERSION],
+  ['another version', ['GET', '/firehose/x', without('8')], 400, 'Bad Request\n', VERSION],
+  ['no key', ['GET', '/firehose/x', keyed('')], 400, 'Bad Request\n', VERSION],
+  ['a key of fifteen bytes', ['GET', '/firehose/x', keyed('AAAAAAAAAAAAAAAAAAAA')], 400],
+  ['another protocol', ['GET', '/firehose/x', { ...HANDSHAKE, Upgrade: 'h2c' }], 400],
+  ['a handshake', ['GET', '/firehose/x', HANDSHAKE], 101],
+  ['an id with @ in it', ['GET', '/firehose/user@123', HANDSHAKE], 101],
+  ['a question mark and nothing after it', ['GET', '/firehose/x?', HANDSHAKE], 101],
+  ['any origin', ['GET', '/firehose/x', { ...HANDSHAKE, Origin: 'http://a.b' }], 101],
+  ['an app without a GUID', ['GET', '/apps/some-app/stream', HANDSHAKE], 101],
+  ['the firehose without an id', ['GET', '/firehose/'], 404, NO_PAGE, GO_ERROR],
+  ['a handshake without an id', ['GET', '/firehose/', HANDSHAKE], 404, NO_PAGE],
+  ['a slash at the end', ['GET', '/firehose/x/'], 404, NO_PAGE],
+  ['an app without a leaf', ['GET', `/apps/${GUID}`], 404, NO_PAGE],
+  ['recentlogs', ['GET', `/apps/${GUID}/recentlogs`], 404, NO_PAGE],
+  ['the event stream, if there is no gateway', ['GET', '/v2/read?log'], 404, NO_PAGE],
+  ['an unknown path', ['GET', '/nothing'], 404, NO_PAGE],
+  ['a path in other letters', ['GET', '/API/v1/meta'], 404, NO_PAGE],
+  [
+    'an unclean path',
+    ['GET', '//firehose/./x?filter-type=logs'],
+    301,
+    '',
+    { location: '/firehose/x?filter-type=logs' },
+  ],
+  ['an unclean path of an app', ['GET', '/firehose/../apps/y/stream'], 301, ''],
+  ['an unclean handshake', ['GET', '//firehose/x', HANDSHAKE], 301, ''],
+  ['a path badly escaped', ['GET', '/firehose/%zz'], 400, 'Bad Request\n'],
+  ['an upgrade that nobody gives', ['GET', '/', { ...HANDSHAKE, Upgrade: 'h2c' }], 200],
+  ['info', ['GET', '/api/v1/info'], 200],
+  ['info with an offer of HTTP/2', ['GET', '/api/v1/info', { ...HANDSHAKE, Upgrade: 'h2c' }], 200],
+  ['an unknown path of the API', ['GET', '/api/v1/nothing'], 404],
+];
+
+test('answers by status, body and headers as clients know it', async (t) => {
+  const address = await startOpen(t);
+  for (const [what, [method, path, headers = {}], status, body, expected = {}] of rows) {
+    const answer = await ask(address, path, { method, headers });
+    t.is(answer.status, status, what);
+    if (body !== undefined) t.is(answer.body, body, what);
+    for (const [name, value] of Object.entries(expected)) {
+      t.is(answer.headers[name], value, `${what}: ${name}`);
+    }
+  }
+});
+
+test('negotiates neither compression nor a protocol', async (t) => {
+  const address = await startOpen(t);
+  const { status, headers } = await ask(address, '/firehose/x', {
+    headers: {
+      ...HANDSHAKE,
+      'Sec-WebSocket-Extensions': 'permessage-deflate',
+      'Sec-WebSocket-Protocol': 'chat',
+    },
+  });
+  t.is(status, 101);
+  t.is(headers['sec-websocket-extensions'], undefined);
+  t.is(headers['sec-websocket-protocol'], undefined);
+});
+
+test('the page at the root says what this is', async (t) => {
+  const { body } = await ask(await startOpen(t), '/');
+  t.regex(body, /Traffic Controller/);
+  t.regex(body, /\/firehose\//);
+});
+
+test('answers 503 with no body when there are as many consumers as there may be', async (t) => {
+  const address = await startOpen(t, { maxConsumers: 0 });
+  const { status, body } = await ask(address, '/firehose/x', { headers: HANDSHAKE });
+  t.deepEqual([status, body], [503, '']);
+  t.is((await ask(address, '/firehose/x')).status, 503);
+});
+
+const cookies: readonly (readonly [what: string, query: string, cookie: string | undefined])[] = [
+  [
+    'a token',
+    'CookieName=authorization&CookieValue=bearer%2BiAmAnAdmin',
+    'authorization=bearer+iAmAnAdmin; Domain=doppler.example.com; HttpOnly; Secure',
+  ],
+  ['a value with a blank', 'CookieName=a&CookieValue=b+c', 'a="b c"; Domain=doppler.example.com; HttpOnly; Secure'],
+  ['what a value may not hold', 'CookieName=a&CookieValue=b%0d%0a%3bc', 'a=bc; Domain=doppler.example.com; HttpOnly; Secure'],
+  ['no name', 'CookieValue=b', undefined],
+  ['a name that is none', 'CookieName=a%20b&CookieValue=c', undefined],
+];
+for (const [what, form, cookie] of cookies) {
+  test(`/set-cookie with ${what}, in the query or the body`, async (t) => {
+    const address = await startOpen(t);
+    const headers = { 'Content-Type': 'application/x-www-form-urlencoded', Origin: 'http://a.b' };
+    const answers = [
+      await ask(address, `/set-cookie?${form}`, { headers: { Origin: 'http://a.b' } }),
+      await ask(address, '/set-cookie', { method: 'POST', headers, body: form }),
+    ];
+    for (const answer of answers) {
+      t.is(answer.status, 200);
+      t.deepEqual(answer.headers['set-cookie'], cookie === undefined ? undefined : [cookie]);
+      t.is(answer.headers['access-control-allow-origin'], 'http://a.b');
+      t.is(answer.headers['access-control-allow-credentials'], 'true');
+      t.is(answer.headers['access-control-allow-headers'], 'Content-Type');
+    }
+  });
+}
+
+test('/set-cookie answers 400 to a form that can not be read', async (t) => {
+  const address = await startOpen(t);
+  const headers = { 'Content-Type': 'application/x-www-form-urlencoded' };
+  t.is((await ask(address, '/set-cookie?CookieName=%zz')).status, 400);
+  for (const body of ['CookieName=%zz', `CookieName=a&CookieValue=${'b'.repeat(70_000)}`]) {
+    const answer = await ask(address, '/set-cookie', { method: 'POST', headers, body });
+    t.is(answer.status, 400);
+    t.is(answer.headers['access-control-allow-credentials'], 'true');
+    t.is(answer.headers['access-control-allow-origin'], '');
+  }
+});
+
+async function startOpen(t: ExecutionContext, overrides: Overrides = {}): Promise<string> {
+  const { doppler: tls } = await testTls('doppler');
+  const doppler = await FakeDoppler.listen(tls);
+  const vars = {
+    ...(await openSettings([doppler])),
+    TRAFFIC_CONTROLLER_SYSTEM_DOMAIN: 'example.com',
+  };
+  const controller = await startTrafficController(readConfig(vars), {
+    log: spyLog(),
+    ...overrides,
+  });
+  t.teardown(async () => {
+    await controller[Symbol.asyncDispose]();
+    await doppler[Symbol.asyncDispose]();
+  });
+  return controller.address;
+}
+
+function without(version: string): Readonly<Record<string, string>> {
+  return { ...HANDSHAKE, 'Sec-WebSocket-Version': version };
+}
+
+function keyed(key: string): Readonly<Record<string, string>> {
+  return { ...HANDSHAKE, 'Sec-WebSocket-Key': key };
+}
