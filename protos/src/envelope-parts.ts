@@ -31,6 +31,9 @@ export const EnvelopeField = {
 export class EnvelopeParts {
   /** What all bounds are in: the bytes that were given, or a copy when there were pieces. */
   bytes: Uint8Array = new Uint8Array(0);
+  /** Where in them the bare envelope is. */
+  start = 0;
+  end = 0;
   timeLow = 0;
   timeHigh = 0;
   sourceStart = 0;
@@ -62,6 +65,8 @@ export class EnvelopeParts {
 
   #walk(bytes: Uint8Array, start: number, end: number): void {
     this.#clear(bytes);
+    this.start = start;
+    this.end = end;
     const fields = this.#fields.over(bytes, start, end);
     while (fields.next()) {
       if (fields.wireType === 2) this.#part(fields);

@@ -36,4 +36,9 @@ export { ownerOf, parseShards, ShardOwners, ShardsError, type Zone } from './sha
 export { TAG_KEYS_MAX, TagKeys } from './tag-keys.ts';
 export { TagReader } from './tag-reader.ts';
 export { compareTime, joinTime, nowNanoseconds, splitTime } from './time.ts';
+export { KeepV1 } from './v1/keep-v1.ts';
+export { ToV1, V1_BYTES_MAX } from './v1/to-v1.ts';
+export { ToV2 } from './v1/to-v2.ts';
+export { V1Batch } from './v1/v1-batch.ts';
+export { V1Parts } from './v1/v1-parts.ts';
 export { encodeVarint, encodeVarint64, varintSize } from './varint.ts';

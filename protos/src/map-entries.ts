@@ -18,6 +18,9 @@ const INSERTION_MAX = 32;
 
 export class MapEntries {
   count = 0;
+  /** The content of the whole entry, as it may be copied into another map of the same type. */
+  entryStart: Int32Array = new Int32Array(CAPACITY_AT_FIRST);
+  entryEnd: Int32Array = new Int32Array(CAPACITY_AT_FIRST);
   keyStart: Int32Array = new Int32Array(CAPACITY_AT_FIRST);
   keyEnd: Int32Array = new Int32Array(CAPACITY_AT_FIRST);
   valueStart: Int32Array = new Int32Array(CAPACITY_AT_FIRST);
@@ -58,6 +61,8 @@ export class MapEntries {
     }
 
     if (values > 1) this.isSplit = true;
+    this.entryStart[index] = start;
+    this.entryEnd[index] = end;
     this.keyStart[index] = keyStart;
     this.keyEnd[index] = keyEnd;
     this.valueStart[index] = valueStart;
@@ -134,6 +139,8 @@ export class MapEntries {
   }
 
   #grow(): void {
+    this.entryStart = doubled(this.entryStart);
+    this.entryEnd = doubled(this.entryEnd);
     this.keyStart = doubled(this.keyStart);
     this.keyEnd = doubled(this.keyEnd);
     this.valueStart = doubled(this.valueStart);
