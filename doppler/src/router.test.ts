@@ -311,7 +311,7 @@ function setUp({ random = () => 0 }: { random?: () => number } = {}) {
   };
 }
 
-function decoded({ bytes }: PackedBatch): loggregator.v2.IEnvelope[] {
+function decoded({ bytes }: PackedBatch) {
   return loggregator.v2.EnvelopeBatch.decode(bytes).batch;
 }
 

@@ -183,7 +183,7 @@ async function setUp(t: ExecutionContext, { bufferSize = 10_000 } = {}) {
   return { address: listener.address, client, counts, log, subscriptions, open, subscribe, route };
 }
 
-function decode(message: Buffer): loggregator.v2.IEnvelope[] {
+function decode(message: Buffer) {
   return loggregator.v2.EnvelopeBatch.decode(message).batch;
 }
 

@@ -1,0 +1,117 @@
+/**
+ * A Doppler: takes envelopes in, keeps the recent ones, and streams all of them to whoever asked.
+ *
+ *     gRPC   loggregator.v2 Ingress, Egress · plumbing Doppler, DopplerIngestor · logcache.v1
+ *     HTTP   the log cache's REST API, if it has an address
+ *     HTTP   /metrics and /health
+ *
+ * Disposing of it drains: senders are told that it stops, subscribers get what waits for them and
+ * their streams end, then the listeners close, and last the cache sends on what it holds for
+ * others. A subscriber that takes nothing is cut off after five seconds; what it would have got
+ * counts as dropped.
+ */
+
+import {
+  createLogCache,
+  type LogCache,
+  logCacheNotFound,
+  logCacheRoutes,
+} from '@standpipe/log-cache';
+import {
+  createLogger,
+  type HttpListener,
+  koaApp,
+  type Log,
+  listenGrpc,
+  listenHttp,
+  Metrics,
+  observability,
+  readTls,
+} from '@standpipe/plumbing';
+import type { Config } from './config.ts';
+import { egressV1 } from './egress-v1.ts';
+import { egressV2 } from './egress-v2.ts';
+import { Ingress } from './ingress.ts';
+import { IngressV1 } from './ingress-v1.ts';
+import { type DopplerMetrics, dopplerMetrics } from './metrics.ts';
+import { Router } from './router.ts';
+import { Subscriptions } from './subscription.ts';
+import { V1Router } from './v1-router.ts';
+
+export interface Doppler extends AsyncDisposable {
+  readonly grpcPort: number;
+  /** Where the log cache's REST API answers; undefined, when it does not. */
+  readonly httpPort: number | undefined;
+  readonly metricsPort: number;
+  /** What it has counted so far. */
+  readonly counts: DopplerMetrics;
+}
+
+export async function startDoppler(
+  config: Config,
+  log: Log = createLogger('doppler'),
+): Promise<Doppler> {
+  const tls = readTls(config.tls);
+  const metrics = new Metrics({ origin: 'doppler' });
+  const counts = dopplerMetrics(metrics);
+  const cache = createLogCache({
+    zones: config.zones,
+    zone: config.zone,
+    index: config.nodeIndex,
+    maxPerSource: config.maxPerSource,
+    memoryLimitBytes: config.memoryLimitBytes,
+    tls,
+    metrics,
+    log,
+  });
+
+  const v1 = new V1Router({ metrics: counts, log });
+  const router = new Router({ cache, v1 });
+  const ingress = new Ingress({ router, metrics: counts, log });
+  const ingressV1 = new IngressV1({ router, v1, metrics: counts, log });
+  const { egressBufferBytes, egressBufferSize, egressV2BufferSize } = config;
+  const subscriptions = new Subscriptions({ metrics: counts, log, bufferBytes: egressBufferBytes });
+
+  const opened: AsyncDisposable[] = [cache];
+  try {
+    const told = await observability(config.observability, metrics, log);
+    opened.unshift(told);
+    const http = await listenRest(config, cache, log);
+    if (http) opened.unshift(http);
+    const services = [
+      ingress.service,
+      ingressV1.service,
+      egressV2({ router, subscriptions, bufferSize: egressV2BufferSize }),
+      egressV1({ router: v1, subscriptions, bufferSize: egressBufferSize }),
+      ...cache.services,
+    ];
+    const grpc = await listenGrpc({ address: config.grpcAddress, tls, services, log });
+    return {
+      grpcPort: grpc.port,
+      httpPort: http?.port,
+      metricsPort: told.port,
+      counts,
+      async [Symbol.asyncDispose](): Promise<void> {
+        ingress.close();
+        ingressV1.close();
+        subscriptions.close();
+        await Promise.all([grpc[Symbol.asyncDispose](), http?.[Symbol.asyncDispose]()]);
+        await cache[Symbol.asyncDispose]();
+        await told[Symbol.asyncDispose]();
+      },
+    };
+  } catch (error) {
+    for (const one of opened) await one[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+async function listenRest(
+  { logCacheHttpAddress: address }: Config,
+  cache: LogCache,
+  log: Log,
+): Promise<HttpListener | undefined> {
+  if (address === '') return undefined;
+  const app = koaApp(log).use(logCacheRoutes(cache.reader)).use(logCacheNotFound());
+  return listenHttp({ address, app, log });
+}

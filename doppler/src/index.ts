@@ -1,0 +1,3 @@
+export { type Config, readConfig } from './config.ts';
+export { type Doppler, startDoppler } from './doppler.ts';
+export type { DopplerMetrics } from './metrics.ts';

@@ -1,0 +1,5 @@
+import { run } from '@standpipe/plumbing';
+import { readConfig } from './config.ts';
+import { startDoppler } from './doppler.ts';
+
+await run(async () => startDoppler(readConfig()));
