@@ -170,7 +170,7 @@ test('ends connections that wait for nothing at once', async (t) => {
   const before = performance.now();
   await listener[Symbol.asyncDispose]();
   await closed;
-  t.true(performance.now() - before < 2000, 'neither waited for its limit');
+  t.true(performance.now() - before < 4000, 'neither waited for its limit');
 });
 
 test('lets a request that has begun end, and then its connection', async (t) => {
@@ -193,7 +193,7 @@ test('lets a request that has begun end, and then its connection', async (t) => 
   finish?.();
   t.is(await answer, 'late');
   await closed;
-  t.true(performance.now() - before < 2000, 'the idle connection was not waited for');
+  t.true(performance.now() - before < 4000, 'the idle connection was not waited for');
 });
 
 test('cuts a request that does not end in time', async (t) => {
@@ -284,7 +284,7 @@ async function serving(
     address: '127.0.0.1:0',
     app,
     log,
-    drainMs: 3000,
+    drainMs: 20_000,
     ...options,
   });
   t.teardown(() => listener[Symbol.asyncDispose]());

@@ -104,8 +104,9 @@ test('takes the signals of one keystroke for one', async (t) => {
     `await run(async () => {
       ${HELD} ${READY}
       return { async [Symbol.asyncDispose]() {
+        const enough = new Promise((resolve) => process.once('SIGUSR2', resolve));
         process.stderr.write('draining\\n');
-        await new Promise((resolve) => process.once('SIGUSR2', resolve));
+        await enough;
         clearInterval(held);
         process.stderr.write('drained\\n');
       } };

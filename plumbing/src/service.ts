@@ -18,7 +18,7 @@ const DRAIN_LIMIT_MS = 10_000;
 const FAILED_LIMIT_MS = 1000;
 
 /** Signals that come this close to the first are the same wish to stop. */
-const SAME_KEYSTROKE_MS = 500;
+const SAME_KEYSTROKE_MS = 1000;
 
 const EXIT_FAILED = 1;
 const EXIT_CUT = 2;
