@@ -46,18 +46,21 @@ function makeCertificateFolder(): string {
   return folder;
 }
 
+/** What a value is when it counts as true. */
+export type Truthy<T> = Exclude<T, false | null | undefined | 0 | ''>;
+
 /** Waits until `check` gives something true, and returns it; fails with its last error if never. */
 export async function eventually<T>(
   check: () => T | Promise<T>,
   options: { readonly timeoutMs?: number; readonly what?: string } = {},
-): Promise<T> {
+): Promise<Truthy<T>> {
   const limitMs = options.timeoutMs ?? EVENTUALLY_LIMIT_MS;
   const deadline = Date.now() + limitMs;
   for (;;) {
     let failure: unknown;
     try {
       const result = await check();
-      if (result) return result;
+      if (result) return result as Truthy<T>; // What was just asked.
     } catch (error) {
       failure = error;
     }
