@@ -1,3 +1,4 @@
+import { joinTime } from '@standpipe/protos';
 import { randomFrom } from '@standpipe/protos/testing';
 import test from 'ava';
 import type { Store } from './store.ts';
@@ -260,7 +261,15 @@ async function readAll(store: Store, source: string): Promise<number[]> {
   if (cursor === undefined) return [];
   const there: number[] = [];
   cursor.seek(-(2 ** 31), 0);
-  while (cursor.next()) there.push(numberIn(cursor));
+  let time = -(2n ** 63n);
+  while (cursor.next()) {
+    const n = numberIn(cursor);
+    const next = joinTime(cursor.timeHigh, cursor.timeLow);
+    const isStable = next > time || (next === time && n > (there.at(-1) ?? 0));
+    if (!isStable) throw new Error(`${n} at ${next} stands behind ${there.at(-1)} at ${time}`);
+    time = next;
+    there.push(n);
+  }
   const back: number[] = [];
   while (cursor.previous()) back.push(numberIn(cursor));
   if (String(back.toReversed()) !== String(there)) throw new Error('there and back differ');

@@ -1,0 +1,356 @@
+import type * as grpc from '@grpc/grpc-js';
+import {
+  createLogger,
+  type GrpcListener,
+  type GrpcService,
+  listenGrpc,
+  Metrics,
+  readTls,
+  type Tls,
+} from '@standpipe/plumbing';
+import { eventually, testTls } from '@standpipe/plumbing/testing';
+import { ownerOf, type Zone } from '@standpipe/protos';
+import test, { type ExecutionContext } from 'ava';
+import { LogCacheClient } from './client.ts';
+import { ClusterReader } from './cluster.ts';
+import {
+  createClusterReader,
+  createLogCache,
+  type LogCache,
+  MembershipError,
+} from './log-cache.ts';
+import { readRequest } from './reader.ts';
+import { batchOf, line, metricOf, numbers, testStore, times } from './testing.ts';
+
+// With two shards, `a` and its like: vectors of log-cache-release v3.2.0.
+const OF_SHARD_0 = 'src-zero';
+const OF_SHARD_1 = 'other-src';
+
+type Call = grpc.ServerUnaryCall<Buffer, Buffer>;
+type Callback = grpc.sendUnaryData<Buffer>;
+
+interface ClusterNode {
+  readonly cache: LogCache;
+  readonly metrics: Metrics;
+  readonly listener: GrpcListener;
+  /** Ends it as a crash would: nothing is sent on. */
+  stop(): Promise<void>;
+}
+
+interface Cluster {
+  readonly zones: readonly Zone[];
+  readonly nodes: readonly ClusterNode[];
+  readonly tls: Tls;
+}
+
+test('stores what it owns and sends the rest to its owner', async (t) => {
+  const { nodes } = await cluster(t, { az1: 2 });
+  const [first, second] = both(nodes);
+  first.cache.put(
+    batchOf([line(OF_SHARD_0, 1), line(OF_SHARD_1, 2), line(OF_SHARD_1, 3), line(OF_SHARD_0, 4)]),
+  );
+  t.is(first.cache.store.size, 2);
+  await eventually(() => second.cache.store.size === 2);
+  t.deepEqual([...first.cache.store.meta().keys()], [OF_SHARD_0]);
+  t.deepEqual([...second.cache.store.meta().keys()], [OF_SHARD_1]);
+  t.is(metricOf(first.metrics, 'log_cache_ingress'), 2);
+  t.is(metricOf(second.metrics, 'log_cache_ingress'), 2);
+});
+
+test('sends many on in order, and loses none', async (t) => {
+  const { nodes } = await cluster(t, { az1: 2 });
+  const [first, second] = both(nodes);
+  for (let n = 0; n < 50; n += 1) {
+    first.cache.put(batchOf(Array.from({ length: 50 }, (_, i) => line(OF_SHARD_1, 7, n * 50 + i))));
+  }
+  await eventually(() => second.cache.store.size === 2500);
+  const { batch } = await first.cache.reader.read(readRequest(OF_SHARD_1, { limit: 1000n }));
+  t.deepEqual(numbers(batch), [...Array(2500).keys()]);
+});
+
+test('answers for every source from every node', async (t) => {
+  const { nodes } = await cluster(t, { az1: 2 });
+  for (const { cache } of nodes) cache.put(batchOf([line(OF_SHARD_0, 1), line(OF_SHARD_1, 2)]));
+  await eventually(() => nodes.every(({ cache }) => cache.store.size === 2));
+  for (const { cache } of nodes) {
+    for (const source of [OF_SHARD_0, OF_SHARD_1]) {
+      const { batch, unreachable } = await cache.reader.read(readRequest(source));
+      t.is(batch.count, 2);
+      t.deepEqual(unreachable, []);
+    }
+  }
+});
+
+test('merges the shares of all zones by time', async (t) => {
+  const { nodes, zones, tls } = await cluster(t, { az1: 1, az2: 2 });
+  const [one, two, three] = nodes;
+  one?.cache.put(batchOf([line(OF_SHARD_1, 1), line(OF_SHARD_1, 4), line(OF_SHARD_1, 5)]));
+  three?.cache.put(batchOf([line(OF_SHARD_1, 2), line(OF_SHARD_1, 3), line(OF_SHARD_1, 5)]));
+  const reader = createClusterReader({ zones, tls, log: silent() });
+  t.teardown(() => reader[Symbol.asyncDispose]());
+  for (const asked of [one?.cache.reader, two?.cache.reader, reader]) {
+    const all = await asked?.read(readRequest(OF_SHARD_1));
+    t.deepEqual(all && times(all.batch), [1, 2, 3, 4, 5, 5]);
+    const last = await asked?.read(readRequest(OF_SHARD_1, { limit: 1n, descending: true }));
+    t.deepEqual(last && times(last.batch), [5, 5]);
+  }
+});
+
+test('adds up the meta of all zones', async (t) => {
+  const { nodes, zones, tls } = await cluster(t, { az1: 2, az2: 1 });
+  nodes[0]?.cache.put(batchOf([line(OF_SHARD_0, 5), line(OF_SHARD_0, 6)]));
+  nodes[1]?.cache.put(batchOf([line(OF_SHARD_1, 7)]));
+  nodes[2]?.cache.put(batchOf([line(OF_SHARD_0, 1), line(OF_SHARD_1, 9)]));
+  const reader = createClusterReader({ zones, tls, log: silent() });
+  t.teardown(() => reader[Symbol.asyncDispose]());
+  const { sources, unreachable } = await reader.meta(false);
+  t.deepEqual(unreachable, []);
+  t.deepEqual(
+    sources,
+    new Map([
+      [OF_SHARD_0, { count: 3, expired: 0, oldest: 1n, newest: 6n }],
+      [OF_SHARD_1, { count: 2, expired: 0, oldest: 7n, newest: 9n }],
+    ]),
+  );
+  const own = await nodes[1]?.cache.reader.meta(true);
+  t.deepEqual([...(own?.sources.keys() ?? [])], [OF_SHARD_1]);
+});
+
+test('names a dead owner, and still answers with what the others have', async (t) => {
+  const { nodes, zones, tls } = await cluster(t, { az1: 1, az2: 2 });
+  const [one, , three] = nodes;
+  one?.cache.put(batchOf([line(OF_SHARD_1, 1)]));
+  three?.cache.put(batchOf([line(OF_SHARD_1, 2)]));
+  await three?.stop();
+  const reader = createClusterReader({ zones, tls, log: silent() });
+  t.teardown(() => reader[Symbol.asyncDispose]());
+  for (const asked of [one?.cache.reader, reader]) {
+    const result = await asked?.read(readRequest(OF_SHARD_1));
+    t.deepEqual(result && times(result.batch), [1]);
+    t.deepEqual(result?.unreachable, ['az2/1']);
+    const meta = await asked?.meta(false);
+    t.deepEqual(meta?.unreachable, ['az2/1']);
+    t.deepEqual([...(meta?.sources.keys() ?? [])], [OF_SHARD_1]);
+    // Who owns another source is not missed.
+    t.deepEqual((await asked?.read(readRequest(OF_SHARD_0)))?.unreachable, []);
+  }
+});
+
+test('answers with nothing, and no error, when every owner is dead', async (t) => {
+  const { nodes, zones, tls } = await cluster(t, { az1: 2 });
+  for (const node of nodes) await node.stop();
+  const reader = createClusterReader({ zones, tls, log: silent() });
+  t.teardown(() => reader[Symbol.asyncDispose]());
+  const { batch, unreachable } = await reader.read(readRequest(OF_SHARD_1));
+  t.is(batch.count, 0);
+  t.deepEqual(unreachable, ['az1/1']);
+  await t.throwsAsync(reader.meta(false), {
+    message: 'failed to read meta data from remote node',
+  });
+  // A bad request is refused all the same.
+  await t.throwsAsync(reader.read(readRequest(OF_SHARD_1, { limit: 1001n })), {
+    message: 'Limit (1001) must be 1000 or less',
+  });
+});
+
+test('finds a node again that comes back', async (t) => {
+  const { nodes, zones, tls } = await cluster(t, { az1: 2 });
+  const [, second] = both(nodes);
+  const reader = createClusterReader({ zones, tls, log: silent() });
+  t.teardown(() => reader[Symbol.asyncDispose]());
+  await second.stop();
+  t.deepEqual((await reader.read(readRequest(OF_SHARD_1))).unreachable, ['az1/1']);
+  const { services, put } = second.cache;
+  put(batchOf([line(OF_SHARD_1, 1)]));
+  const { address } = second.listener;
+  const again = await listenGrpc({ address, tls, services, log: silent() });
+  t.teardown(() => again[Symbol.asyncDispose]());
+  const result = await eventually(async () => {
+    const { batch, unreachable } = await reader.read(readRequest(OF_SHARD_1));
+    return unreachable.length === 0 ? batch : undefined;
+  });
+  t.deepEqual(result && times(result), [1]);
+});
+
+test('passes on what an owner refuses', async (t) => {
+  const { nodes, zones, tls } = await cluster(t, { az1: 2 });
+  const [first, second] = both(nodes);
+  for (let n = 0; n < 12; n += 1) {
+    second.cache.put(batchOf([{ ...line(OF_SHARD_1, n), instance_id: 'x'.repeat(1_000_000) }]));
+  }
+  const reader = createClusterReader({ zones, tls, log: silent() });
+  t.teardown(() => reader[Symbol.asyncDispose]());
+  for (const asked of [first.cache.reader, reader]) {
+    await t.throwsAsync(asked.read(readRequest(OF_SHARD_1)), { message: /larger than max/ });
+  }
+});
+
+test('answers a read for another node from its own store only', async (t) => {
+  const { nodes, tls } = await cluster(t, { az1: 2 });
+  const [first, second] = both(nodes);
+  second.cache.put(batchOf([line(OF_SHARD_1, 1)]));
+  const client = new LogCacheClient({ address: first.listener.address, tls });
+  t.teardown(() => client[Symbol.asyncDispose]());
+  t.is((await client.read(readRequest(OF_SHARD_1), { local: true })).count, 0);
+  t.is((await client.read(readRequest(OF_SHARD_1), { local: false })).count, 1);
+});
+
+test('stores a local Send whatever its owner, and routes any other', async (t) => {
+  const { nodes, tls } = await cluster(t, { az1: 2 });
+  const [first, second] = both(nodes);
+  const client = new LogCacheClient({ address: first.listener.address, tls });
+  t.teardown(() => client[Symbol.asyncDispose]());
+  await client.send(batchOf([line(OF_SHARD_1, 1)]).pack(), { localOnly: true });
+  t.is(first.cache.store.size, 1);
+  await client.send(batchOf([line(OF_SHARD_1, 2)]).pack(), { localOnly: false });
+  await eventually(() => second.cache.store.size === 1);
+  t.is(first.cache.store.size, 1);
+});
+
+test('counts what a dead owner does not get, exactly', async (t) => {
+  const { nodes } = await cluster(t, { az1: 2 });
+  const [first, second] = both(nodes);
+  await second.stop();
+  const count = 10_350;
+  for (let n = 0; n < count; n += 50) {
+    first.cache.put(batchOf(Array.from({ length: 50 }, (_, i) => line(OF_SHARD_1, n + i))));
+  }
+  await first.cache[Symbol.asyncDispose]();
+  t.is(metricOf(first.metrics, 'ingress_dropped'), count);
+  t.true((metricOf(first.metrics, 'log_cache_send_failures') ?? 0) >= 1);
+});
+
+test('sends on what still waits before it is gone', async (t) => {
+  const { nodes } = await cluster(t, { az1: 2 });
+  const [first, second] = both(nodes);
+  first.cache.put(batchOf(Array.from({ length: 1000 }, (_, n) => line(OF_SHARD_1, n))));
+  await first.cache[Symbol.asyncDispose]();
+  t.is(second.cache.store.size, 1000);
+  t.is(metricOf(first.metrics, 'ingress_dropped'), 0);
+});
+
+test('keeps meta for a second, but not a failure', async (t) => {
+  let now = 1000;
+  const { put, reader: local } = testStore();
+  const zones = [{ name: 'az1', addresses: ['here'] }];
+  const self = { zone: 'az1', index: 0, reader: local };
+  const log = silent();
+  const reader = new ClusterReader({ zones, tls: undefined, log, self, now: () => now });
+  put(line('a', 1));
+  t.is((await reader.meta(false)).sources.size, 1);
+  put(line('b', 1));
+  now += 999;
+  t.is((await reader.meta(false)).sources.size, 1);
+  t.is((await reader.meta(true)).sources.size, 2);
+  now += 1;
+  t.is((await reader.meta(false)).sources.size, 2);
+});
+
+test('is alone when no shards are given, and then owns every source', async (t) => {
+  const metrics = new Metrics({ origin: 'test' });
+  const given = { tls: undefined, metrics, log: silent() };
+  const cache = createLogCache({ ...given, zones: [], zone: 'az1', index: 0 });
+  t.teardown(() => cache[Symbol.asyncDispose]());
+  cache.put(batchOf([line(OF_SHARD_0, 1), line(OF_SHARD_1, 2)]));
+  t.is(cache.store.size, 2);
+  t.is((await cache.reader.read(readRequest(OF_SHARD_1))).batch.count, 1);
+});
+
+for (const [zone, index, message] of [
+  ['az3', 0, /zone az3 is not among the zones of the shards: az1/],
+  ['az1', 1, /zone az1 has 1 shards, so there is no index 1/],
+] as const) {
+  test(`refuses to be ${zone}/${index} when there is no such shard`, (t) => {
+    const given = { tls: undefined, metrics: new Metrics({ origin: 'test' }), log: silent() };
+    const zones = [{ name: 'az1', addresses: ['127.0.0.1:1'] }];
+    t.throws(() => createLogCache({ ...given, zones, zone, index }), {
+      instanceOf: MembershipError,
+      message,
+    });
+  });
+}
+
+test('agrees with the original on who owns a source', (t) => {
+  t.deepEqual([ownerOf(OF_SHARD_0, 2), ownerOf(OF_SHARD_1, 2)], [0, 1]);
+});
+
+/** Starts so many nodes in each zone, over real gRPC with mutual TLS. */
+async function cluster(
+  t: ExecutionContext,
+  sizes: Readonly<Record<string, number>>,
+): Promise<Cluster> {
+  const { doppler } = await testTls({ name: 'doppler', dns: ['log-cache'] });
+  const tls = readTls(doppler);
+  const log = silent();
+  const places = Object.entries(sizes).flatMap(([zone, count]) =>
+    Array.from({ length: count }, (_, index) => ({ zone, index })),
+  );
+  // The ports must be known before the nodes are made, so the services are filled in afterwards.
+  const doors = await Promise.all(
+    places.map(async (place) => {
+      const late = lateServices();
+      const { services } = late;
+      const listener = await listenGrpc({ address: '127.0.0.1:0', tls, services, log, drainMs: 0 });
+      return { ...place, late, listener };
+    }),
+  );
+  const zones = Object.keys(sizes).map((name) => ({
+    name,
+    addresses: doors.filter(({ zone }) => zone === name).map(({ listener }) => listener.address),
+  }));
+  const nodes = doors.map(({ zone, index, late, listener }) => {
+    const metrics = new Metrics({ origin: 'test' });
+    const memoryLimitBytes = 64 * 2 ** 20;
+    const cache = createLogCache({ zones, zone, index, tls, metrics, log, memoryLimitBytes });
+    late.fill(cache.services);
+    const stop = async (): Promise<void> => listener[Symbol.asyncDispose]();
+    return { cache, metrics, listener, stop };
+  });
+  t.teardown(async () => {
+    await Promise.all(nodes.map(({ listener }) => listener[Symbol.asyncDispose]()));
+    await Promise.all(nodes.map(({ cache }) => cache[Symbol.asyncDispose]()));
+  });
+  return { zones, nodes, tls };
+}
+
+function lateServices(): {
+  readonly services: readonly GrpcService[];
+  fill(filled: readonly GrpcService[]): void;
+} {
+  const shape = createLogCache({
+    zones: [],
+    zone: '',
+    index: 0,
+    tls: undefined,
+    metrics: new Metrics({ origin: 'test' }),
+    log: silent(),
+  });
+  let filled: readonly GrpcService[] = [];
+  const services = shape.services.map(({ definition }, place) => {
+    const implementation: grpc.UntypedServiceImplementation = {};
+    for (const method of Object.keys(definition)) {
+      const late = (call: Call, callback: Callback): void => {
+        const real = filled[place]?.implementation[method] as typeof late | undefined;
+        real?.(call, callback);
+      };
+      implementation[method] = late;
+    }
+    return { definition, implementation };
+  });
+  return {
+    services,
+    fill: (real) => {
+      filled = real;
+    },
+  };
+}
+
+function both(nodes: readonly ClusterNode[]): [ClusterNode, ClusterNode] {
+  const [first, second] = nodes;
+  if (first === undefined || second === undefined) throw new Error('a cluster of two');
+  return [first, second];
+}
+
+function silent(): ReturnType<typeof createLogger> {
+  return createLogger('test', { level: 'silent' });
+}

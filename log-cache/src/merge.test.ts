@@ -1,0 +1,52 @@
+import type { PackedBatch } from '@standpipe/protos';
+import { randomFrom } from '@standpipe/protos/testing';
+import test from 'ava';
+import { mergeBatches } from './merge.ts';
+import { batchOf, line, numbers, times } from './testing.ts';
+
+function zone(...times: readonly number[]): PackedBatch {
+  return batchOf(times.map((time) => line('a', time))).pack();
+}
+
+test('merges by time, and keeps the run at the limit whole', (t) => {
+  const merged = mergeBatches([zone(1, 3, 5, 5), zone(2, 4, 5)], { limit: 5, descending: false });
+  t.deepEqual(times(merged), [1, 2, 3, 4, 5, 5, 5]);
+});
+
+test('merges backwards', (t) => {
+  const merged = mergeBatches([zone(5, 3, 1), zone(4, 3, 2)], { limit: 3, descending: true });
+  t.deepEqual(times(merged), [5, 4, 3, 3]);
+});
+
+// However the envelopes are spread over zones, the answer is that of one store that has them all.
+for (const seed of [1, 2, 3, 5, 8, 13]) {
+  test(`agrees with a sorted list, seed ${seed}`, (t) => {
+    const random = randomFrom(seed);
+    for (let round = 0; round < 50; round += 1) {
+      const limit = 1 + random(20);
+      const zones = Array.from({ length: 1 + random(4) }, (_, zone) =>
+        Array.from({ length: random(30) }, (_, n) => ({
+          time: random(20),
+          n: zone * 100 + n,
+        })).sort((a, b) => a.time - b.time || a.n - b.n),
+      );
+      const all = zones.flat().sort((a, b) => a.time - b.time || a.n - b.n);
+      for (const descending of [false, true]) {
+        const turned = <T>(list: readonly T[]): readonly T[] =>
+          descending ? list.toReversed() : list;
+        const wanted = cut(turned(all), limit);
+        const answers = zones.map((kept) =>
+          batchOf(cut(turned(kept), limit).map(({ time, n }) => line('a', time, n))).pack(),
+        );
+        t.deepEqual(
+          numbers(mergeBatches(answers, { limit, descending })),
+          wanted.map(({ n }) => n),
+        );
+      }
+    }
+  });
+}
+
+function cut<T extends { readonly time: number }>(list: readonly T[], limit: number): readonly T[] {
+  return list.filter(({ time }, index) => index < limit || time === list[limit - 1]?.time);
+}
