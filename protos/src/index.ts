@@ -35,6 +35,7 @@ export {
 export { ownerOf, parseShards, ShardOwners, ShardsError, type Zone } from './sharding.ts';
 export { TAG_KEYS_MAX, TagKeys } from './tag-keys.ts';
 export { TagReader } from './tag-reader.ts';
+export { TagPreference } from './tags.ts';
 export { compareTime, joinTime, nowNanoseconds, splitTime } from './time.ts';
 export { KeepV1 } from './v1/keep-v1.ts';
 export { ToV1, V1_BYTES_MAX } from './v1/to-v1.ts';

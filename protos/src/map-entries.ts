@@ -72,18 +72,24 @@ export class MapEntries {
 
   /** The entry that counts for this key, or -1. */
   find(bytes: Uint8Array, key: Uint8Array): number {
-    for (let index = this.count - 1; index >= 0; index -= 1) {
-      if (this.isKey(bytes, index, key)) return index;
-    }
-    return -1;
+    return this.#find(bytes, key, 0, key.length);
   }
 
-  isKey(bytes: Uint8Array, index: number, key: Uint8Array): boolean {
-    // Within the columns: callers take the index from below `count`.
-    const start = this.keyStart[index] as number;
-    if ((this.keyEnd[index] as number) - start !== key.length) return false;
-    for (let at = 0; at < key.length; at += 1) if (bytes[start + at] !== key[at]) return false;
-    return true;
+  /** The same, for a key that is there in the bytes themselves. */
+  findSlice(bytes: Uint8Array, start: number, end: number): number {
+    return this.#find(bytes, bytes, start, end);
+  }
+
+  #find(bytes: Uint8Array, key: Uint8Array, from: number, to: number): number {
+    for (let index = this.count - 1; index >= 0; index -= 1) {
+      // Within the columns, as the index is below the count.
+      const start = this.keyStart[index] as number;
+      if ((this.keyEnd[index] as number) - start !== to - from) continue;
+      let at = from;
+      while (at < to && bytes[start + at - from] === key[at]) at += 1;
+      if (at === to) return index;
+    }
+    return -1;
   }
 
   /** Puts the entries that count into `order`, by code points; returns how many they are. */

@@ -11,6 +11,7 @@
  * since its length stands before it, and reserves it once.
  */
 
+import assert from 'node:assert/strict';
 import type { BatchBuilder } from './builder.ts';
 import { encodeVarint, encodeVarint64, varintSize } from './varint.ts';
 
@@ -34,6 +35,7 @@ export class WireWriter {
 
   /** Hands over what was written. */
   take(): Buffer {
+    this.#assertRoom();
     const bytes = this.#chunk.subarray(this.#start, this.#at);
     this.#start = this.#at;
     return bytes;
@@ -41,6 +43,7 @@ export class WireWriter {
 
   /** Adds what was written to a builder, as one bare envelope, and begins anew. */
   moveTo(builder: BatchBuilder): void {
+    this.#assertRoom();
     builder.addSlice(this.#chunk, this.#start, this.#at);
     this.#at = this.#start;
   }
@@ -54,6 +57,11 @@ export class WireWriter {
     this.#chunk = chunk;
     this.#start = 0;
     this.#at = length;
+  }
+
+  /** Writes beyond the chunk's end would be lost without a word. */
+  #assertRoom(): void {
+    assert(this.#at <= this.#chunk.length, 'more was written than was reserved');
   }
 
   byte(byte: number): void {
