@@ -5,7 +5,7 @@ import { plumbing } from '@standpipe/protos';
 import { randomFrom } from '@standpipe/protos/testing';
 import test, { type ExecutionContext } from 'ava';
 import { WebSocket, WebSocketServer } from 'ws';
-import { type Frames, FrameQueue, PIECE_BYTES } from './frames.ts';
+import { FrameQueue, type Frames, PIECE_BYTES } from './frames.ts';
 
 const SIZES = [0, 1, 125, 126, 127, 128, 16_383, 16_384, 65_535, 65_536, 1024 * 1024, 2 ** 21];
 
@@ -84,7 +84,10 @@ for (const [what, bytes] of broken) {
 
 test('a length with more bytes than it needs is read like any other', (t) => {
   const queue = new FrameQueue();
-  t.is(queue.put(Buffer.from([0x0a, 0x81, 0x80, 0x00, 0x61, 0x0a, 0x80, 0x00, 0x0a, 0x01, 0x62])), 3);
+  t.is(
+    queue.put(Buffer.from([0x0a, 0x81, 0x80, 0x00, 0x61, 0x0a, 0x80, 0x00, 0x0a, 0x01, 0x62])),
+    3,
+  );
   t.deepEqual(payloadsIn(takeAll(queue)), ['a', '', 'b']);
 });
 

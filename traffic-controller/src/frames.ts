@@ -17,8 +17,8 @@
  * The queue itself never drops and knows no limit: who fills it looks at `count` and `byteLength`
  * and stops its source. A message that is no BatchResponse is refused whole.
  *
- * Measured (frames.bench.ts): 0.07 CPU-µs for an envelope of 282 bytes, a thirtieth of what
- * `send` of ws costs with a socket that only counts.
+ * Measured (frames.bench.ts): 0.09 CPU-µs for an envelope of 282 bytes where `send` of ws takes
+ * 0.26, with a connection that does nothing; on a real one each `send` is a system call as well.
  *
  * Reads of a Buffer inside its bounds are `as number`: each index has been compared before.
  */

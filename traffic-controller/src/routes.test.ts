@@ -102,8 +102,16 @@ const cookies: readonly (readonly [what: string, query: string, cookie: string |
     'CookieName=authorization&CookieValue=bearer%2BiAmAnAdmin',
     'authorization=bearer+iAmAnAdmin; Domain=doppler.example.com; HttpOnly; Secure',
   ],
-  ['a value with a blank', 'CookieName=a&CookieValue=b+c', 'a="b c"; Domain=doppler.example.com; HttpOnly; Secure'],
-  ['what a value may not hold', 'CookieName=a&CookieValue=b%0d%0a%3bc', 'a=bc; Domain=doppler.example.com; HttpOnly; Secure'],
+  [
+    'a value with a blank',
+    'CookieName=a&CookieValue=b+c',
+    'a="b c"; Domain=doppler.example.com; HttpOnly; Secure',
+  ],
+  [
+    'what a value may not hold',
+    'CookieName=a&CookieValue=b%0d%0a%3bc',
+    'a=bc; Domain=doppler.example.com; HttpOnly; Secure',
+  ],
   ['no name', 'CookieValue=b', undefined],
   ['a name that is none', 'CookieName=a%20b&CookieValue=c', undefined],
 ];

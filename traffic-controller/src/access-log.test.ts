@@ -1,0 +1,63 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { IncomingMessage } from 'node:http';
+import { Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { spyLog } from '@standpipe/plumbing/testing';
+import test from 'ava';
+import { AccessLog, cefLine } from './access-log.ts';
+
+test('a line has who asked for what, as a security log wants it', (t) => {
+  const request = requestOf('GET', '/firehose/x?a=1&b=<2>', { 'x-vcap-request-id': 'r-1' });
+  t.is(
+    cefLine(request, 1234, '10.0.0.9'),
+    'CEF:0|cloud_foundry|loggregator_trafficcontroller|1.0|GET /firehose/x|GET /firehose/x|0|' +
+      'rt=1234 cs1Label=userAuthenticationMechanism cs1=oauth-access-token ' +
+      'cs2Label=vcapRequestId cs2=r-1 request=/firehose/x?a=1&amp;b=&lt;2&gt; requestMethod=GET ' +
+      'src=10.1.1.1 spt=5000 dst=10.0.0.9 dpt=8081\n',
+  );
+});
+
+const forwarded: readonly (readonly [header: string, source: string])[] = [
+  ['10.2.2.2', 'src=10.2.2.2 spt= '],
+  ['10.2.2.2:77', 'src=10.2.2.2 spt=77 '],
+  ['10.2.2.2, 10.3.3.3', 'src=10.2.2.2 spt= '],
+  ['', 'src=10.1.1.1 spt=5000 '],
+];
+for (const [header, source] of forwarded) {
+  test(`with X-Forwarded-For "${header}" the source is ${source.trim()}`, (t) => {
+    const request = requestOf('GET', '/', { 'x-forwarded-for': header });
+    t.true(cefLine(request, 0, '').includes(source));
+  });
+}
+
+test('lines are appended to what the file has', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'access-log-'));
+  t.teardown(() => rmSync(folder, { recursive: true }));
+  const file = join(folder, 'access.log');
+  for (const path of ['/one', '/two']) {
+    await using log = await AccessLog.open({ file, ip: '', log: spyLog() });
+    log.write(requestOf('GET', path, {}), 0);
+  }
+  const lines = readFileSync(file, 'utf8').trimEnd().split('\n');
+  t.deepEqual(
+    lines.map((line) => line.split('|')[4]),
+    ['GET /one', 'GET /two'],
+  );
+});
+
+test('a file that can not be written is an error at the start', async (t) => {
+  await t.throwsAsync(AccessLog.open({ file: '/no/such/folder/a', ip: '', log: spyLog() }), {
+    code: 'ENOENT',
+  });
+});
+
+function requestOf(method: string, url: string, headers: Record<string, string>): IncomingMessage {
+  const socket = new Socket();
+  Object.defineProperties(socket, {
+    remoteAddress: { value: '10.1.1.1' },
+    remotePort: { value: 5000 },
+    localPort: { value: 8081 },
+  });
+  return Object.assign(new IncomingMessage(socket), { method, url, headers });
+}

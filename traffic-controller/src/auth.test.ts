@@ -1,0 +1,198 @@
+import { once } from 'node:events';
+import http, { type IncomingMessage } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { spyLog, testTls } from '@standpipe/plumbing/testing';
+import test, { type ExecutionContext } from 'ava';
+import { authorizationOf, bareToken } from './auth.ts';
+import { readConfig } from './config.ts';
+import { ask, FakeDoppler, HANDSHAKE, openSettings } from './testing.ts';
+import { startTrafficController } from './traffic-controller.ts';
+
+const GUID = '73467cc3-261a-472e-80e8-d6eadfd30d98';
+const OTHER_GUID = '954f61c4-ac84-44be-9217-cdfa3117fb41';
+const NOT_PROVIDED = 'You are not authorized. Error: Authorization not provided';
+const INVALID = 'You are not authorized. Error: Invalid authorization';
+
+const spellings: readonly (readonly [what: string, headers: Readonly<Record<string, string>>])[] = [
+  ['bearer in small letters', { Authorization: 'bearer admin' }],
+  ['Bearer with a capital', { Authorization: 'Bearer admin' }],
+  ['BEARER and two blanks', { Authorization: 'BEARER  admin' }],
+  ['the bare token', { Authorization: 'admin' }],
+  ['a cookie', { Cookie: 'other=1; authorization=bearer+admin; more=2' }],
+  ['a cookie escaped by percents', { Cookie: 'authorization=bearer%20admin' }],
+];
+for (const [what, headers] of spellings) {
+  test(`takes a token as ${what}`, async (t) => {
+    const { address, cf } = await startSecure(t);
+    const answer = await ask(address, '/firehose/x', { headers: { ...HANDSHAKE, ...headers } });
+    t.is(answer.status, 101);
+    t.deepEqual(cf.tokens, ['admin']);
+  });
+}
+
+test('the header goes before the cookie, and an empty one is none', (t) => {
+  t.is(authorizationOf({ authorization: 'a', cookie: 'authorization=b' }), 'a');
+  t.is(authorizationOf({ authorization: '', cookie: 'authorization=b' }), 'b');
+  t.is(authorizationOf({ cookie: 'authorization=%zz' }), '');
+  t.is(authorizationOf({}), '');
+});
+
+test('a token that begins like its scheme is left whole', (t) => {
+  t.is(bareToken('beareradmin'), 'beareradmin');
+});
+
+const firehoseRefusals: readonly (readonly [string, Readonly<Record<string, string>>, string])[] = [
+  ['without a token', {}, NOT_PROVIDED],
+  ['with an unknown token', { Authorization: 'bearer expired' }, INVALID],
+  ['without the scope', { Authorization: 'bearer user' }, INVALID],
+  ['when UAA answers oddly', { Authorization: 'bearer odd' }, INVALID],
+  ['when UAA answers 500', { Authorization: 'bearer error' }, INVALID],
+  ['when UAA breaks off', { Authorization: 'bearer broken' }, INVALID],
+];
+for (const [what, headers, body] of firehoseRefusals) {
+  test(`the firehose answers 401 ${what}, and no Doppler is asked`, async (t) => {
+    const { address, doppler } = await startSecure(t);
+    for (const sent of [headers, { ...HANDSHAKE, ...headers }]) {
+      const answer = await ask(address, '/firehose/x', { headers: sent });
+      t.deepEqual([answer.status, answer.body], [401, body]);
+      t.is(answer.headers['www-authenticate'], 'Basic');
+    }
+    t.is(doppler.subscriptions.length, 0);
+  });
+}
+
+type StreamRow = readonly [string, string, string | undefined, number, string | undefined];
+const streamRows: readonly StreamRow[] = [
+  ['an id that is no GUID', 'some-app', 'bearer user', 401, undefined],
+  ['no token', GUID, undefined, 401, 'Basic'],
+  ['a token that Cloud Controller answers 401 to', GUID, 'bearer expired', 401, 'Basic'],
+  ['an app that the user may not see', OTHER_GUID, 'bearer user', 404, undefined],
+  ['an app that is forbidden', GUID, 'bearer forbidden', 404, undefined],
+  ['a Cloud Controller that answers 500', GUID, 'bearer error', 500, undefined],
+  ['a Cloud Controller that breaks off', GUID, 'bearer broken', 500, undefined],
+  ['an app that the user may see', GUID, 'bearer user', 101, undefined],
+  ['an app in capital letters', GUID.toUpperCase(), 'Bearer user', 101, undefined],
+];
+for (const [what, id, authorization, status, challenge] of streamRows) {
+  test(`an app stream answers ${status} to ${what}`, async (t) => {
+    const { address } = await startSecure(t);
+    const headers = { ...HANDSHAKE, ...(authorization && { Authorization: authorization }) };
+    const answer = await ask(address, `/apps/${id}/stream`, { headers });
+    t.deepEqual([answer.status, answer.body], [status, '']);
+    t.is(answer.headers['www-authenticate'], challenge);
+  });
+}
+
+test('Cloud Controller is not asked about what is no GUID', async (t) => {
+  const { address, cf } = await startSecure(t);
+  await ask(address, '/apps/some-app/stream', { headers: { Authorization: 'bearer user' } });
+  t.deepEqual(cf.paths, []);
+});
+
+test('UAA is asked by POST, as the client that the settings name', async (t) => {
+  const { address, cf } = await startSecure(t);
+  await ask(address, '/firehose/x', { headers: { Authorization: 'bearer admin' } });
+  t.deepEqual(cf.paths, ['POST /check_token']);
+  t.is(cf.clients[0], `Basic ${Buffer.from('doppler:secret').toString('base64')}`);
+});
+
+const reads: readonly (readonly [string, string, string | undefined, boolean])[] = [
+  ['info without a token', '/api/v1/info', undefined, true],
+  ['a source without a token', `/api/v1/read/${GUID}`, undefined, false],
+  ['a source of the user', `/api/v1/read/${GUID}`, 'bearer user', true],
+  ['a source of somebody else', `/api/v1/read/${OTHER_GUID}`, 'bearer user', false],
+  ['a source that is no GUID', '/api/v1/read/doppler', 'bearer user', false],
+  ['a source that is no GUID, for an operator', '/api/v1/read/doppler', 'bearer admin', true],
+  ['any source, for who may read logs', '/api/v1/read/doppler', 'bearer logs', true],
+  ['meta, for a user', '/api/v1/meta', 'bearer user', false],
+  ['meta by a detour', `/api/v1/read/${GUID}%2F..%2F..%2Fmeta`, 'bearer user', false],
+  ['meta in other letters', '/api/v1/META', 'bearer user', false],
+  ['meta, for an operator', '/api/v1/meta', 'bearer admin', true],
+  ['the event stream, for a user', '/v2/read?log', 'bearer user', false],
+  ['the event stream of an app', `/v2/read?log&source_id=${GUID}`, 'bearer user', true],
+  [
+    'the event stream of two apps, one forbidden',
+    `/v2/read?log&source_id=${GUID}&source_id=${OTHER_GUID}`,
+    'bearer user',
+    false,
+  ],
+];
+test('the reading doors answer 404 to whoever may not read', async (t) => {
+  const { address } = await startSecure(t);
+  for (const [what, path, authorization, allowed] of reads) {
+    const headers: Record<string, string> = authorization ? { Authorization: authorization } : {};
+    const { status } = await ask(address, path, { headers });
+    t.is(status !== 404, allowed, what);
+  }
+});
+
+/** UAA and Cloud Controller on one port; what a token may do is its name. */
+class FakeCloudFoundry {
+  readonly tokens: string[] = [];
+  readonly clients: (string | undefined)[] = [];
+  readonly paths: string[] = [];
+  readonly server = http.createServer(async (request, response) => {
+    this.paths.push(`${request.method} ${request.url}`);
+    const checked = request.url === '/check_token';
+    const token = checked
+      ? (new URLSearchParams(await bodyOf(request)).get('token') ?? '')
+      : (request.headers.authorization ?? '').replace('bearer ', '');
+    this.tokens.push(token);
+    if (token === 'broken') {
+      request.socket.destroy();
+      return;
+    }
+    if (checked) this.clients.push(request.headers.authorization);
+    const [status, body] = checked ? checkToken(token) : [logAccess(token, request.url ?? ''), ''];
+    response.writeHead(status).end(body);
+  });
+}
+
+function checkToken(token: string): readonly [number, string] {
+  if (token === 'admin') return [200, '{"scope":["openid","doppler.firehose"]}'];
+  if (token === 'logs') return [200, '{"scope":["logs.admin"]}'];
+  if (token === 'user') return [200, '{"scope":["openid","doppler.firehose2"]}'];
+  if (token === 'odd') return [200, '<html>'];
+  if (token === 'error') return [500, ''];
+  return [400, '{"error":"invalid_token","error_description":"Token has expired"}'];
+}
+
+function logAccess(token: string, url: string): number {
+  if (token === 'forbidden') return 403;
+  if (token === 'error') return 500;
+  if (token !== 'user') return 401;
+  return url.toLowerCase() === `/internal/v4/log_access/${GUID}` ? 200 : 404;
+}
+
+async function bodyOf(request: IncomingMessage): Promise<string> {
+  let body = '';
+  for await (const part of request) body += part;
+  return body;
+}
+
+async function startSecure(
+  t: ExecutionContext,
+): Promise<{ address: string; cf: FakeCloudFoundry; doppler: FakeDoppler }> {
+  const { doppler: tls } = await testTls('doppler');
+  const doppler = await FakeDoppler.listen(tls);
+  const cf = new FakeCloudFoundry();
+  cf.server.listen(0, '127.0.0.1');
+  await once(cf.server, 'listening');
+  const url = `http://127.0.0.1:${(cf.server.address() as AddressInfo).port}`; // It listens on TCP.
+  const vars = {
+    ...(await openSettings([doppler])),
+    TRAFFIC_CONTROLLER_DISABLE_ACCESS_CONTROL: 'false',
+    TRAFFIC_CONTROLLER_UAA_HOST: url,
+    TRAFFIC_CONTROLLER_UAA_CLIENT_SECRET: 'secret',
+    TRAFFIC_CONTROLLER_API_HOST: url,
+    LOG_STREAM_ADDR: '127.0.0.1:1',
+  };
+  const controller = await startTrafficController(readConfig(vars), { log: spyLog() });
+  t.teardown(async () => {
+    await controller[Symbol.asyncDispose]();
+    await doppler[Symbol.asyncDispose]();
+    cf.server.closeAllConnections();
+    cf.server.close();
+  });
+  return { address: controller.address, cf, doppler };
+}
