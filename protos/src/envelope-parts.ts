@@ -67,15 +67,28 @@ export class EnvelopeParts {
     this.#clear(bytes);
     this.start = start;
     this.end = end;
-    const fields = this.#fields.over(bytes, start, end);
-    while (fields.next()) {
-      if (fields.wireType === 2) this.#part(fields);
-      else if (fields.field === EnvelopeField.timestamp && fields.wireType === 0) {
-        this.timeLow = fields.low;
-        this.timeHigh = fields.high;
-      }
+    for (let at = start; at < end; ) {
+      // Nearly every field is plain: a tag of one byte, for bytes, then a length of one byte.
+      const tag = bytes[at] as number;
+      const length = bytes[at + 1] as number;
+      if ((tag & 0x87) === 2 && length < 0x80) {
+        at += 2 + length;
+        this.#part(tag >>> 3, at - length, at);
+      } else at = this.#field(bytes, at, end);
     }
     if (this.message === EnvelopeField.gauge) this.#metrics();
+  }
+
+  /** Reads a field of any form; returns the offset behind it. */
+  #field(bytes: Uint8Array, start: number, end: number): number {
+    const fields = this.#fields.over(bytes, start, end);
+    if (!fields.next()) return end;
+    if (fields.wireType === 2) this.#part(fields.field, fields.start, fields.end);
+    else if (fields.field === EnvelopeField.timestamp && fields.wireType === 0) {
+      this.timeLow = fields.low;
+      this.timeHigh = fields.high;
+    }
+    return fields.end;
   }
 
   #clear(bytes: Uint8Array): void {
@@ -95,7 +108,7 @@ export class EnvelopeParts {
     this.#bodies = 0;
   }
 
-  #part({ field, start, end }: FieldReader): void {
+  #part(field: number, start: number, end: number): void {
     switch (field) {
       case EnvelopeField.tags:
         this.tags.add(this.bytes, start, end);

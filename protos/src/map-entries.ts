@@ -16,6 +16,12 @@ const CAPACITY_AT_FIRST = 32;
 /** Up to here moving entries one by one beats the call of a sort with a comparison. */
 const INSERTION_MAX = 32;
 
+const KEY = 0x0a;
+const VALUE = 0x12;
+
+/** Behind a tag and a length of one byte, a key ends before this. */
+const LENGTH_OF_TWO_BYTES = 2 + 0x80;
+
 export class MapEntries {
   count = 0;
   /** The content of the whole entry, as it may be copied into another map of the same type. */
@@ -41,13 +47,39 @@ export class MapEntries {
   add(bytes: Uint8Array, start: number, end: number): void {
     const index = this.count;
     if (index === this.keyStart.length) this.#grow();
+    this.count = index + 1;
+    this.entryStart[index] = start;
+    this.entryEnd[index] = end;
+
+    // Nearly every entry is plain: a key, then a value, each with a length of one byte.
+    const keyEnd = start + 2 + (bytes[start + 1] as number);
+    const valueLength = bytes[keyEnd + 1] as number; // Undefined, beyond all bytes, equals nothing.
+    const isPlain =
+      bytes[start] === KEY &&
+      keyEnd < start + LENGTH_OF_TWO_BYTES &&
+      bytes[keyEnd] === VALUE &&
+      valueLength < 0x80 &&
+      keyEnd + 2 + valueLength === end;
+    if (!isPlain) {
+      this.#read(bytes, index);
+      return;
+    }
+    this.keyStart[index] = start + 2;
+    this.keyEnd[index] = keyEnd;
+    this.valueStart[index] = keyEnd + 2;
+    this.valueEnd[index] = end;
+  }
+
+  /** Reads an entry of any layout: key and value in any order, missing, repeated, or with others. */
+  #read(bytes: Uint8Array, index: number): void {
+    const start = this.entryStart[index] as number; // The entry was just added.
     let keyStart = start;
     let keyEnd = start;
     let valueStart = start;
     let valueEnd = start;
     let values = 0;
 
-    const fields = this.#fields.over(bytes, start, end);
+    const fields = this.#fields.over(bytes, start, this.entryEnd[index] as number);
     while (fields.next()) {
       if (fields.wireType !== 2) continue;
       if (fields.field === 1) {
@@ -61,13 +93,10 @@ export class MapEntries {
     }
 
     if (values > 1) this.isSplit = true;
-    this.entryStart[index] = start;
-    this.entryEnd[index] = end;
     this.keyStart[index] = keyStart;
     this.keyEnd[index] = keyEnd;
     this.valueStart[index] = valueStart;
     this.valueEnd[index] = valueEnd;
-    this.count = index + 1;
   }
 
   /** The entry that counts for this key, or -1. */
