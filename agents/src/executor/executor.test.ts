@@ -9,7 +9,8 @@ import { AppsError } from './apps-file.ts';
 import { type Executor, startExecutor } from './executor.ts';
 import { linesOf } from './spy-outlet.ts';
 
-test('sends what apps write to the agent, each line once and in order', async (t) => {
+// One after the other: each runs programs, and one of them writes as fast as it can.
+test.serial('sends what apps write to the agent, each line once and in order', async (t) => {
   const { start, agent } = await bench(t);
   const count = 'awk "BEGIN { for (i = 0; i < 30000; i += 1) print \\"line \\" i }"; sleep 600';
   await using executor = await start([{ name: 'counter', command: count, instances: 2 }]);
@@ -18,8 +19,9 @@ test('sends what apps write to the agent, each line once and in order', async (t
   await eventually(() => agent.envelopes.length >= 60_004, { timeoutMs: 30_000 });
 
   const wanted = Array.from({ length: 30_000 }, (_, n) => `OUT line ${n}`);
-  t.deepEqual(linesFrom(0), wanted);
-  t.deepEqual(linesFrom(1), wanted);
+  // Not deepEqual, which takes seconds for so many.
+  t.true(linesFrom(0).join('\n') === wanted.join('\n'));
+  t.true(linesFrom(1).join('\n') === wanted.join('\n'));
   t.deepEqual([...agent.sourceIds()], [appGuid('counter')]);
   const metrics = await metricsOf(executor);
   t.regex(metrics, /^ingress 60000$/m);
@@ -27,19 +29,19 @@ test('sends what apps write to the agent, each line once and in order', async (t
   t.regex(metrics, /^instances\{state="running"\} 2$/m);
 });
 
-test('measures what runs', async (t) => {
+test.serial('measures what runs', async (t) => {
   const { start, agent } = await bench(t);
   await using _executor = await start([{ name: 'busy', command: 'while :; do :; done' }]);
   const gauge = await eventually(() => agent.envelopes.find((envelope) => envelope.gauge)?.gauge);
   const { cpu, memory, disk, memory_quota, disk_quota } = gauge?.metrics ?? {};
-  t.true((cpu?.value ?? 0) > 1 && (cpu?.value ?? 0) < 1000, `${cpu?.value} % of a core`);
+  t.true((cpu?.value ?? 0) > 1 && (cpu?.value ?? 0) < 400, `${cpu?.value} % of a core`);
   t.is(cpu?.unit, 'percentage');
   t.true((memory?.value ?? 0) > 100_000 && (memory?.value ?? 0) < 100_000_000);
   for (const metric of [memory, disk, memory_quota, disk_quota]) t.is(metric?.unit, 'bytes');
   t.is(memory_quota?.value, 268_435_456);
 });
 
-test('follows its file, and keeps what runs when the file has mistakes', async (t) => {
+test.serial('follows its file, and keeps what runs when the file has mistakes', async (t) => {
   const { start, write, agent, log } = await bench(t);
   const say = (word: string): string => `echo ${word}; exec sleep 600`;
   const [keep, leave] = [
@@ -69,7 +71,7 @@ test('follows its file, and keeps what runs when the file has mistakes', async (
   t.not(executor.instances[0]?.pid, kept);
 });
 
-test('shares the instances with another cell', async (t) => {
+test.serial('shares the instances with another cell', async (t) => {
   const { start } = await bench(t);
   const apps = [{ name: 'many', command: 'exec sleep 600', instances: 5 }];
   await using first = await start(apps, { index: 0, count: 2 });
@@ -79,7 +81,7 @@ test('shares the instances with another cell', async (t) => {
   t.deepEqual(second.instances.map(({ index }) => index).toSorted(), [1, 3]);
 });
 
-test('flushes the last words of all instances before it ends', async (t) => {
+test.serial('flushes the last words of all instances before it ends', async (t) => {
   const { start, agent } = await bench(t);
   const command = 'trap "echo bye; exit 0" TERM; echo up; while :; do sleep 0.05; done';
   const executor = await start([{ name: 'polite', command, instances: 3 }]);
@@ -91,19 +93,18 @@ test('flushes the last words of all instances before it ends', async (t) => {
   t.is(count('OUT Exit status 0'), 3);
 });
 
-test('keeps lines for an agent that comes late', async (t) => {
-  const { start, agent, write } = await bench(t);
+test.serial('keeps lines for an agent that comes late', async (t) => {
+  const { start, agent } = await bench(t);
   await agent[Symbol.asyncDispose]();
   await using executor = await start([{ name: 'early', command: 'echo early; exec sleep 600' }]);
   await eventually(() => executor.instances.length === 1);
-  const { agent: files } = { agent: (await testTls('metron')).metron };
-  await using late = await FakeIngress.start(files, agent.address);
+  const { metron } = await testTls('metron');
+  await using late = await FakeIngress.start(metron, agent.address);
   await eventually(() => linesOf(late.envelopes).includes('OUT early'));
-  await write('[]');
   t.pass();
 });
 
-test('does not start with a file that has mistakes, or none', async (t) => {
+test.serial('does not start with a file that has mistakes, or none', async (t) => {
   const { start, folder } = await bench(t);
   await t.throwsAsync(start([{ name: 'nameless' }]), { instanceOf: AppsError });
   await rm(join(folder, 'apps.yml'));
