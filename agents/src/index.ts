@@ -7,3 +7,5 @@ export { type Executor, startExecutor } from './executor/executor.ts';
 export { IngressClient, type IngressClientOptions } from './ingress-client.ts';
 export { type MetronConfig, readConfig as readMetronConfig } from './metron/config.ts';
 export { type Metron, startMetron } from './metron/metron.ts';
+export { type InjectorConfig, readConfig as readInjectorConfig } from './statsd-injector/config.ts';
+export { type StatsdInjector, startStatsdInjector } from './statsd-injector/statsd-injector.ts';

@@ -29,6 +29,10 @@ export interface IngressClientOptions {
   readonly maxBytes?: number;
   /** Hears how many envelopes were dropped. Must not throw. */
   readonly onDrop?: (count: number) => void;
+  /** Hears how many envelopes the transport has taken. Must not throw. */
+  readonly onSent?: (count: number) => void;
+  /** Hears how many of those may have been lost with a stream that broke. Must not throw. */
+  readonly onUnconfirmed?: (count: number) => void;
   readonly log: Log;
 }
 
@@ -60,9 +64,11 @@ export class IngressClient implements AsyncDisposable {
       },
       onSent: (count) => {
         this.#sent += count;
+        options.onSent?.(count);
       },
       onUnconfirmed: (count) => {
         this.#unconfirmed += count;
+        options.onUnconfirmed?.(count);
       },
       log,
     });

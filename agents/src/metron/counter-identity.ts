@@ -6,25 +6,21 @@
  *
  * Go writes the tags of an envelope in a new order each time, so they are sorted, by the hash of
  * their names. Of two tags with one name the last counts. The instance id is no part of it.
- * A key longer than 512 bytes is its SHA-256, so that a table of keys is bounded in bytes.
  *
- * Hot: one call for each counter. It allocates nothing but for the long keys.
+ * Hot: one call for each counter. It allocates nothing.
  */
 
-import { createHash } from 'node:crypto';
 import { type CounterReader, hashBytes, TagReader } from '@standpipe/protos';
 
-const KEY_BYTES_MAX = 512;
 /** So few bytes are copied faster one by one. */
 const LOOP_BYTES_MAX = 48;
 /** Up to this many tags are sorted where they are. */
 const INSERTION_MAX = 64;
 
 export class CounterIdentity {
-  /** The key is bytes[0, length), and `hash` its hashBytes. */
+  /** The key is bytes[0, length). */
   bytes: Buffer = Buffer.allocUnsafeSlow(4096);
   length = 0;
-  hash = 0;
 
   readonly #tags = new TagReader();
   #count = 0;
@@ -60,11 +56,6 @@ export class CounterIdentity {
       this.#write(from, this.#keyStart[tag] as number, this.#keyEnd[tag] as number);
       this.#write(from, this.#valueStart[tag] as number, this.#valueEnd[tag] as number);
     }
-    if (this.length > KEY_BYTES_MAX) {
-      const digest = createHash('sha256').update(this.bytes.subarray(0, this.length)).digest();
-      this.length = digest.copy(this.bytes);
-    }
-    this.hash = hashBytes(this.bytes, 0, this.length);
   }
 
   #readTags(from: Buffer, end: number): void {

@@ -11,26 +11,15 @@
  * ago is forgotten and begins again at zero, which `forgotten` counts. (The original forgets all of
  * them, so that every total of the machine starts again at once.)
  *
- *     newest ─▶ [ ]⇄[ ]⇄[ ]⇄[ ] ◀─ oldest        a ring of nodes through `ends`, and a map to them
- *
- * Hot: one look-up and one move to the front for each counter; it allocates for new ones only.
+ * Hot: one look-up for each counter.
  */
 
-import assert from 'node:assert/strict';
-import { ByteMap, CounterReader } from '@standpipe/protos';
+import { CounterReader } from '@standpipe/protos';
+import { RecentMap } from '../recent-map.ts';
 import { CounterIdentity } from './counter-identity.ts';
 
 const CAPACITY_DEFAULT = 10_000;
 const WORD = 2 ** 32;
-
-interface Total {
-  low: number;
-  high: number;
-  readonly key: Buffer;
-  readonly hash: number;
-  newer: Total;
-  older: Total;
-}
 
 export class CounterTotals {
   /** The total that `count` wants written. */
@@ -38,24 +27,16 @@ export class CounterTotals {
   low = 0;
   /** What `count` has read. */
   readonly counter: CounterReader = new CounterReader();
-  readonly #capacity: number;
-  readonly #totals = new ByteMap<Total>();
-  readonly #ends: Total = endless();
+  readonly #totals: RecentMap<{ high: number; low: number }>;
   readonly #identity = new CounterIdentity();
-  #forgotten = 0;
 
   constructor({ capacity = CAPACITY_DEFAULT }: { capacity?: number } = {}) {
-    assert(capacity >= 1, 'there is room for one counter at least');
-    this.#capacity = capacity;
-  }
-
-  get size(): number {
-    return this.#totals.size;
+    this.#totals = new RecentMap({ capacity, create: () => ({ high: 0, low: 0 }) });
   }
 
   /** How many counters were forgotten to make room. */
   get forgotten(): number {
-    return this.#forgotten;
+    return this.#totals.forgotten;
   }
 
   /**
@@ -65,7 +46,7 @@ export class CounterTotals {
   count(bytes: Buffer, end: number, source: Buffer, start: number, stop: number): boolean {
     const counter = this.counter.over(bytes, 0, end);
     this.#identity.read(bytes, end, counter, source, start, stop);
-    const total = this.#totalOf(this.#identity);
+    const total = this.#totals.use(this.#identity.bytes, this.#identity.length);
     const hasTotal = counter.totalLow !== 0 || counter.totalHigh !== 0;
     const hasDelta = counter.deltaLow !== 0 || counter.deltaHigh !== 0;
     if (hasTotal || !hasDelta) {
@@ -81,49 +62,4 @@ export class CounterTotals {
     this.high = total.high;
     return true;
   }
-
-  /** The total of this counter, now the newest. */
-  #totalOf({ bytes, length, hash }: CounterIdentity): Total {
-    const known = this.#totals.get(bytes, 0, length, hash);
-    if (known) {
-      unlink(known);
-      this.#linkFirst(known);
-      return known;
-    }
-    if (this.#totals.size >= this.#capacity) this.#forgetOldest();
-    const key = Buffer.from(bytes.subarray(0, length));
-    const { newer, older } = this.#ends;
-    const total: Total = { low: 0, high: 0, key, hash, newer, older };
-    this.#linkFirst(total);
-    this.#totals.set(bytes, 0, length, hash, total);
-    return total;
-  }
-
-  #forgetOldest(): void {
-    const oldest = this.#ends.newer;
-    unlink(oldest);
-    this.#totals.delete(oldest.key, 0, oldest.key.length, oldest.hash);
-    this.#forgotten += 1;
-  }
-
-  #linkFirst(total: Total): void {
-    const ends = this.#ends;
-    total.older = ends.older;
-    total.newer = ends;
-    ends.older.newer = total;
-    ends.older = total;
-  }
-}
-
-/** What both ends of the ring are linked to: its `older` is the newest, its `newer` the oldest. */
-function endless(): Total {
-  const ends = { low: 0, high: 0, key: Buffer.alloc(0), hash: 0 } as Total; // Linked just below.
-  ends.newer = ends;
-  ends.older = ends;
-  return ends;
-}
-
-function unlink(total: Total): void {
-  total.newer.older = total.older;
-  total.older.newer = total.newer;
 }

@@ -16,6 +16,7 @@ import {
   observability,
   readTls,
 } from '@standpipe/plumbing';
+import { closeAll } from '../close-all.ts';
 import type { MetronConfig } from './config.ts';
 import { Egress } from './egress.ts';
 import { ingress } from './ingress.ts';
@@ -70,9 +71,4 @@ export async function startMetron(
     await closeAll(opened);
     throw error;
   }
-}
-
-/** The last that was opened first: the door, then the way out, then what shows the counts. */
-async function closeAll(opened: AsyncDisposable[]): Promise<void> {
-  for (let last = opened.pop(); last; last = opened.pop()) await last[Symbol.asyncDispose]();
 }
