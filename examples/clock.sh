@@ -1,7 +1,7 @@
 #!/bin/sh
-# Says once a second how long it has run and how busy the machine is, and complains on stderr, every
-# ten seconds, when the machine is busy. Every five minutes it runs down and ends with status 1, so that one can see
-# how it is wound up again. Any POSIX shell will do.
+# Says once a second how long it has run and how busy the machine is, and complains on stderr when
+# that is too much. Every five minutes it runs down and ends with status 1, so that one can see how
+# it is wound up again. Any POSIX shell will do.
 #
 #     CLOCK_RUNS_FOR=300 sh clock.sh        seconds; 0 is for ever
 
@@ -16,10 +16,12 @@ while :; do
     load=$(uptime | awk -F 'averages?: ' '{ split($2, loads, /[ ,]+/); print loads[1] }')
   fi
   echo "tick $seconds, load $load"
-  case $((seconds % 10)) $load in
-    0\ 0.* | 0\ 1.* | [1-9]*) ;;
-    *) echo "the machine is busy: load $load" >&2 ;;
-  esac
+  if [ $((seconds % 10)) -eq 0 ]; then
+    case $load in
+      0.* | 1.*) ;;
+      *) echo "the machine is busy: load $load" >&2 ;;
+    esac
+  fi
   if [ "$runs_for" -gt 0 ] && [ "$seconds" -ge "$runs_for" ]; then
     echo "run down after $seconds s" >&2
     exit 1
