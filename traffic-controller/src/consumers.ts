@@ -26,6 +26,7 @@ export class Consumers implements AsyncDisposable {
   readonly #drainMs: number;
   readonly #stop = new AbortController();
   readonly #ticking: Promise<void>;
+  #closing = false;
   readonly #open: Record<DoorName, number> = { firehose: 0, stream: 0 };
 
   constructor(options: ConsumersOptions) {
@@ -35,9 +36,9 @@ export class Consumers implements AsyncDisposable {
     this.#ticking = this.#tick();
   }
 
-  /** Whether there is no room for another. */
+  /** Whether there is no room for another, or no time, since this process is ending. */
   get full(): boolean {
-    return this.#consumers.size >= this.#maxConsumers;
+    return this.#closing || this.#consumers.size >= this.#maxConsumers;
   }
 
   /** How many came by a door and are still here. */
@@ -58,6 +59,7 @@ export class Consumers implements AsyncDisposable {
 
   /** Lets every consumer have what waits for it and a close frame, and cuts who takes too long. */
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#closing = true;
     const all = [...this.#consumers];
     for (const consumer of all) consumer.drain();
     const gone = Promise.all(all.map((consumer) => consumer.gone));
