@@ -6,11 +6,11 @@
  * router hands out is sent as it is.
  */
 
-import { status } from '@grpc/grpc-js';
 import type { GrpcService } from '@standpipe/plumbing';
 import { dopplerService, type PackedBatch, plumbing } from '@standpipe/protos';
 import { PART_ENVELOPES_MAX, type Sink } from './fanout.ts';
-import { refuse, type SubscriberCall, type Subscriptions } from './subscription.ts';
+import { shorten } from './selectors.ts';
+import type { SubscriberCall, Subscriptions } from './subscription.ts';
 import type { V1Filter, V1Router } from './v1-router.ts';
 
 const { SubscriptionRequest } = plumbing;
@@ -24,16 +24,13 @@ export interface EgressV1Options {
 
 export function egressV1({ router, subscriptions, bufferSize }: EgressV1Options): GrpcService {
   const serve = (call: SubscriberCall, messageSize: number): void => {
-    const request = readRequest(call.request);
-    if (typeof request === 'string') {
-      refuse(call, status.INTERNAL, request);
-      return;
-    }
+    const request = subscriptions.read(call, SubscriptionRequest);
+    if (!request) return;
     const filter = filterOf(request);
     const { shardID: shardId } = request;
     void subscriptions.serve(call, {
       shardId,
-      wants: `v1 ${filter.wants} of ${filter.appId === '' ? 'any app' : filter.appId}`,
+      wants: `v1 ${filter.wants} of ${filter.appId === '' ? 'any app' : shorten(filter.appId)}`,
       bufferSize,
       messageSize,
       subscribe: (sink) =>
@@ -64,13 +61,4 @@ function singly(sink: Sink): Sink {
       sink.put(rest);
     },
   };
-}
-
-/** The request, or why it can't be read. */
-function readRequest(bytes: Buffer): plumbing.SubscriptionRequest | string {
-  try {
-    return SubscriptionRequest.decode(bytes);
-  } catch (error) {
-    return `malformed SubscriptionRequest: ${error instanceof Error ? error.message : error}`;
-  }
 }

@@ -25,11 +25,8 @@ export interface EgressV2Options {
 
 export function egressV2({ router, subscriptions, bufferSize }: EgressV2Options): GrpcService {
   const batchedReceiver = (call: SubscriberCall): void => {
-    const request = readRequest(call.request);
-    if (typeof request === 'string') {
-      refuse(call, status.INTERNAL, request);
-      return;
-    }
+    const request = subscriptions.read(call, EgressBatchRequest);
+    if (!request) return;
     if (request.selectors.length > SELECTORS_MAX) {
       refuse(call, status.RESOURCE_EXHAUSTED, `more than ${SELECTORS_MAX} selectors`);
       return;
@@ -49,13 +46,4 @@ export function egressV2({ router, subscriptions, bufferSize }: EgressV2Options)
   };
 
   return { definition: egressService, implementation: { batchedReceiver, receiver } };
-}
-
-/** The request, or why it can't be read. */
-function readRequest(bytes: Buffer): loggregator.v2.EgressBatchRequest | string {
-  try {
-    return EgressBatchRequest.decode(bytes);
-  } catch (error) {
-    return `malformed EgressBatchRequest: ${error instanceof Error ? error.message : error}`;
-  }
 }

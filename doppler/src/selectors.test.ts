@@ -38,4 +38,5 @@ test('describes selectors for an operator, and only the first few', (t) => {
     describeSelectors(readSelectors(['a', 'b', 'c', 'd', 'e', 'f', 'g'].map(of))),
     'log of a, log of b, log of c, log of d, log of e and 2 more',
   );
+  t.regex(describeSelectors(readSelectors([of('x'.repeat(1_000_000))])), /^log of x{80}…$/);
 });

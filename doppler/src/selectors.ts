@@ -63,7 +63,14 @@ export function describeSelectors(selectors: readonly Selector[]): string {
 }
 
 function describeSelector({ sourceId, kind, names }: Selector): string {
-  const named = names.length > 0 ? ` ${JSON.stringify(names.join(','))}` : '';
-  const source = sourceId === '' ? 'any source' : sourceId;
+  const named = names.length > 0 ? ` ${JSON.stringify(shorten(names.join(',')))}` : '';
+  const source = sourceId === '' ? 'any source' : shorten(sourceId);
   return `${KIND_NAMES[kind]}${named} of ${source}`;
+}
+
+const SHORT_LENGTH_MAX = 80;
+
+/** Text of a peer for the log: as it is, unless it is so long that it would fill it. */
+export function shorten(text: string): string {
+  return text.length > SHORT_LENGTH_MAX ? `${text.slice(0, SHORT_LENGTH_MAX)}…` : text;
 }

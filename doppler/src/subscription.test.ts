@@ -135,7 +135,8 @@ test('a request that cannot be read is refused, and so is one of too many select
   const malformed = client.subscribe(egressService.batchedReceiver, Buffer.from([0x0a, 0xff]));
   const { code, details } = await malformed.ended;
   t.is(code, status.INTERNAL);
-  t.regex(details, /malformed EgressBatchRequest/);
+  t.regex(details, /malformed request/);
+  t.is(counts.malformed.value, 1);
   const selectors = Array.from({ length: 10_001 }, () => ({ log: {} }));
   t.is((await open({ selectors }).ended).code, status.RESOURCE_EXHAUSTED);
   t.is(counts.subscriptions.value, 0);

@@ -18,6 +18,7 @@ import { BoundedQueue, type Log, StreamPump } from '@standpipe/plumbing';
 import { PackedBatch } from '@standpipe/protos';
 import { PART_ENVELOPES_MAX, type Sink } from './fanout.ts';
 import type { DopplerMetrics } from './metrics.ts';
+import { shorten } from './selectors.ts';
 
 /** The gRPC stream of one subscriber. */
 export type SubscriberCall = ServerWritableStream<Buffer, Buffer>;
@@ -41,6 +42,8 @@ export interface SubscriptionsOptions {
   readonly bufferBytes: number;
 }
 
+const REFUSED = 'refused a subscription whose request is malformed';
+
 export class Subscriptions {
   readonly #metrics: DopplerMetrics;
   readonly #log: Log;
@@ -52,6 +55,19 @@ export class Subscriptions {
     this.#metrics = metrics;
     this.#log = log;
     this.#bufferBytes = bufferBytes;
+  }
+
+  /** A subscriber's request; undefined, when it can't be read, and the call is refused. */
+  read<T>(call: SubscriberCall, message: { decode(bytes: Buffer): T }): T | undefined {
+    try {
+      return message.decode(call.request);
+    } catch (error) {
+      const mistake = error instanceof Error ? error.message : String(error);
+      this.#metrics.malformed.add(1);
+      this.#log.limited('malformed request', 'warn', { peer: call.getPeer(), mistake }, REFUSED);
+      refuse(call, status.INTERNAL, `malformed request: ${mistake}`);
+      return undefined;
+    }
   }
 
   /** Serves a subscriber until it leaves, or until all are closed and it has what waited for it. */
@@ -88,7 +104,8 @@ export class Subscriptions {
   }
 
   #queueFor(call: SubscriberCall, options: SubscriptionOptions): BoundedQueue<PackedBatch> {
-    const { shardId, wants, bufferSize, messageSize = PART_ENVELOPES_MAX } = options;
+    const { wants, bufferSize, messageSize = PART_ENVELOPES_MAX } = options;
+    const shardId = shorten(options.shardId);
     const peer = call.getPeer();
     let droppedCount = 0;
     const queue: BoundedQueue<PackedBatch> = new BoundedQueue<PackedBatch>({
