@@ -20,7 +20,7 @@ const BATCH_COUNT_MAX = 100;
 const QUEUE_COUNT_MAX = 10_000;
 const QUEUE_BYTES_MAX = 16 * 1024 * 1024;
 /** How long what waits may take to leave when this is disposed of. */
-const DRAIN_MS = 3000;
+const DRAIN_MS = 2000;
 
 export interface CacheForwarderOptions {
   /** The clients of this zone's shards by index; the caller disposes of them afterwards. */

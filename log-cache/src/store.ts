@@ -68,6 +68,8 @@ export class Store {
   readonly #maxSources: number;
   readonly #envelopeBytesMax: number;
   readonly #sources = new ByteMap<Source>();
+  /** The same once more, for walking over all of them. */
+  readonly #all = new Set<Source>();
   readonly #ranks = new Ranks<Source>();
   readonly #tally: Tally = { stored: 0, expired: 0 };
   readonly #metrics: StoreMetrics;
@@ -149,7 +151,7 @@ export class Store {
 
   meta(): Map<string, MetaInfo> {
     const meta = new Map<string, MetaInfo>();
-    for (const [id, { timeline, expired }] of this.#sources.entries()) {
+    for (const { id, timeline, expired } of this.#all) {
       const { count, oldest, newest } = timeline;
       meta.set(id, { count, expired, oldest, newest });
     }
@@ -228,6 +230,7 @@ export class Store {
       maxCount: this.#maxPerSource,
     });
     this.#sources.set(batch.bytes, start, end, hash, source);
+    this.#all.add(source);
     this.#idBytes += idBytes;
     this.#ranks.place(source);
     return source;
@@ -249,12 +252,13 @@ export class Store {
     source.clear();
     this.#ranks.remove(source);
     this.#sources.deleteString(source.id);
+    this.#all.delete(source);
     this.#idBytes -= Buffer.byteLength(source.id);
   }
 
   #periodMs(): number {
     let oldest: bigint | undefined;
-    for (const [, { timeline }] of this.#sources.entries()) {
+    for (const { timeline } of this.#all) {
       if (oldest === undefined || timeline.oldest < oldest) oldest = timeline.oldest;
     }
     return oldest === undefined ? 0 : Number((nowNanoseconds() - oldest) / NANOSECONDS_PER_MS);
