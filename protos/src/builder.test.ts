@@ -68,6 +68,18 @@ test('splits behind unknown fields between the envelopes', (t) => {
   t.deepEqual(whole.withoutFirst(1).bytes, Buffer.concat([unknown, one]));
 });
 
+for (const [what, hex] of [
+  ['a frame whose tag is longer than it need be', '8a0000'],
+  ['a group between the envelopes', '5b5c0a00'],
+] as const) {
+  test(`splits behind ${what}`, (t) => {
+    const odd = Buffer.from(hex, 'hex');
+    const one = encodeBatch([numbered(1)]);
+    const batch = scanned(Buffer.concat([odd, one]));
+    t.deepEqual(batch.pack().withoutFirst(1).bytes, one);
+  });
+}
+
 function numbered(n: number): loggregator.v2.IEnvelope {
   return numberedLog('app', n);
 }

@@ -35,6 +35,10 @@ test('passes over a group', (t) => {
   t.deepEqual(walk(Buffer.from('a301080aa4011005', 'hex')), [[2, 0, '']]);
 });
 
+test('passes over any number of groups', (t) => {
+  t.deepEqual(walk(Buffer.from(`${'5b5c'.repeat(200_000)}1005`, 'hex')), [[2, 0, '']]);
+});
+
 for (const seed of [1, 2, 3]) {
   test(`ends on any bytes and stays within them, seed ${seed}`, (t) => {
     const random = randomFrom(seed);

@@ -37,12 +37,20 @@ export class FieldReader {
 
   /** Steps to the next field; false when there is none. Groups are passed over. */
   next(): boolean {
-    if (this.#at >= this.#limit) return false;
-    this.tagStart = this.#at;
-    this.#varint();
-    this.field = this.low >>> 3;
-    this.wireType = this.low & 7;
-    this.start = this.#at;
+    while (this.#at < this.#limit) {
+      this.tagStart = this.#at;
+      this.#varint();
+      this.field = this.low >>> 3;
+      this.wireType = this.low & 7;
+      this.start = this.#at;
+      if (this.wireType === 3) this.#group();
+      else return this.#value();
+    }
+    return false;
+  }
+
+  /** Reads the value whose tag was just read; false when there is no such wire type. */
+  #value(): boolean {
     switch (this.wireType) {
       case 0:
         this.#varint();
@@ -58,9 +66,6 @@ export class FieldReader {
       case 5:
         this.#fixed(4);
         break;
-      case 3:
-        this.#group();
-        return this.next();
       default:
         return false;
     }

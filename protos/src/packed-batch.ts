@@ -7,6 +7,7 @@
 
 import assert from 'node:assert/strict';
 import { encodeVarint, varintSize } from './varint.ts';
+import { MALFORMED, passUnknown, readTag, wire } from './wire.ts';
 
 /** Field 1, length-delimited: each envelope of a batch, and each payload of a v1 response. */
 export const FRAME_TAG = 0x0a;
@@ -60,31 +61,12 @@ export class PackedBatch {
     const { bytes } = this;
     let offset = 0;
     for (let passed = 0; passed < index; ) {
-      if (bytes[offset] === FRAME_TAG) passed += 1;
-      offset = endOfField(bytes, offset);
+      const value = readTag(bytes, offset, bytes.length);
+      const tag = wire.value;
+      if (tag === FRAME_TAG) passed += 1;
+      offset = value === MALFORMED ? value : passUnknown(bytes, value, bytes.length, tag, 0);
+      assert(offset !== MALFORMED, 'bytes that a scan has accepted');
     }
     return offset;
   }
-}
-
-/** The offset behind the field at `offset`; unknown fields between the envelopes are legal. */
-function endOfField(bytes: Buffer, offset: number): number {
-  const wireType = (bytes[offset] ?? 0) & 7;
-  let at = endOfVarint(bytes, offset);
-  if (wireType === 0) return endOfVarint(bytes, at);
-  if (wireType === 1) return at + 8;
-  if (wireType === 5) return at + 4;
-  assert.equal(wireType, 2, 'a group between the envelopes of a batch that is to be split');
-  let length = 0;
-  for (let shift = 0; ; shift += 7) {
-    const byte = bytes[at++] ?? 0;
-    length += (byte & 0x7f) * 2 ** shift;
-    if (byte < 0x80) return at + length;
-  }
-}
-
-function endOfVarint(bytes: Buffer, offset: number): number {
-  let at = offset;
-  while ((bytes[at++] ?? 0) >= 0x80);
-  return at;
 }
