@@ -8,16 +8,18 @@
  * `ownerOf` names the owner in each zone; this node answers itself, the others are asked over gRPC,
  * each for its own store. A node that cannot be reached makes the answer poorer and never an
  * error: it is named in `unreachable`. Even when nobody answers a read, it is an empty batch, as
- * in log-cache-release v3.2.0; meta is an error then. What a node refuses (too large an answer) is
- * refused. Answers to meta are up to a second old.
+ * in log-cache-release v3.2.0; meta is an error then. A read that an owner refuses, because its
+ * answer would be too large, is refused. Each node keeps its answer to meta for a second, and so
+ * does whoever asked it.
  */
 
-import { status } from '@grpc/grpc-js';
+import { type ServiceError, status } from '@grpc/grpc-js';
 import type { Log, Tls } from '@standpipe/plumbing';
 import { nowNanoseconds, ownerOf, type PackedBatch, type Zone } from '@standpipe/protos';
 import { LogCacheClient } from './client.ts';
 import { EMPTY_BATCH, type LocalReader } from './local-reader.ts';
 import { mergeBatches } from './merge.ts';
+import { MalformedError } from './messages.ts';
 import {
   type MetaResult,
   queryOf,
@@ -83,7 +85,7 @@ export class ClusterReader implements Reader, AsyncDisposable {
       .map((nodes) => nodes[ownerOf(request.sourceId, nodes.length)])
       .filter((node) => node !== undefined);
     const answers = await Promise.all(
-      owners.map((node) => this.#ask(node, () => node.read(request))),
+      owners.map((node) => this.#ask(node, () => passingRefusals(node.read(request)))),
     );
     const batches = answers.map(({ value }) => value).filter((value) => value !== undefined);
     const filled = batches.filter((batch) => batch.count > 0);
@@ -110,13 +112,13 @@ export class ClusterReader implements Reader, AsyncDisposable {
     return { sources: mergeMeta(maps), unreachable: unreachable(answers) };
   }
 
-  /** A node's answer; nothing, if it can't be reached. Rejects with what it refused. */
+  /** A node's answer; nothing, if it has none. Rejects only with a ReadError. */
   async #ask<T>(node: Node, question: () => Promise<T>): Promise<Answer<T>> {
     try {
       return { node, value: await question() };
     } catch (error) {
-      const refusal = refusalOf(error);
-      if (refusal) throw refusal;
+      const isTheirs = error instanceof MalformedError || isServiceError(error);
+      if (!isTheirs) throw error; // Refused, or a bug.
       const text = 'a log cache could not be asked';
       this.#log.limited(`peer ${node.name}`, 'warn', { node: node.name, error }, text);
       return { node, value: undefined };
@@ -207,18 +209,24 @@ function unreachable(answers: readonly Answer<unknown>[]): string[] {
   return answers.filter(({ value }) => value === undefined).map(({ node }) => node.name);
 }
 
-/** What a node said no to, as opposed to what kept it from answering. */
-const REFUSALS: ReadonlySet<unknown> = new Set([
+/** What a node says no to, as opposed to what keeps it from answering. */
+const REFUSALS: ReadonlySet<status> = new Set([
   status.RESOURCE_EXHAUSTED,
   status.INVALID_ARGUMENT,
   status.UNKNOWN,
 ]);
 
-function refusalOf(error: unknown): ReadError | undefined {
-  if (error instanceof ReadError) return error;
-  if (!(error instanceof Error) || !('code' in error) || !REFUSALS.has(error.code)) {
-    return undefined;
+/** Makes a ReadError of what a node refused to read; other errors stay what they are. */
+async function passingRefusals<T>(answer: Promise<T>): Promise<T> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (!isServiceError(error) || !REFUSALS.has(error.code)) throw error;
+    throw new ReadError(error.code, error.details, { cause: error });
   }
-  const text = 'details' in error ? String(error.details) : error.message;
-  return new ReadError(error.code as status, text, { cause: error }); // One of REFUSALS.
+}
+
+/** Whether a gRPC call failed with this. ReadErrors have a code, too, but no details. */
+function isServiceError(error: unknown): error is ServiceError {
+  return error instanceof Error && 'code' in error && 'details' in error;
 }

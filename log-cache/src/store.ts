@@ -17,8 +17,8 @@
  *     quiet one among the smallest is forgotten whole.
  * A source that has nothing left is forgotten, with its counts.
  *
- * The budget covers segments and indexes. A source costs some 700 bytes of heap besides, and its
- * id twice; `maxSources` bounds that.
+ * The budget covers segments and indexes. A source costs about 1 KiB of heap besides, which
+ * `maxSources` bounds.
  *
  * Hot: one look-up per source that differs from the envelope before, no allocation per envelope.
  * store.bench.ts has the figures. Columns are read `as number` below the batch's count.
@@ -27,7 +27,7 @@
 import assert from 'node:assert/strict';
 import type { Metrics } from '@standpipe/plumbing';
 import { type Batch, ByteMap, nowNanoseconds } from '@standpipe/protos';
-import { Arena, bytesOf, NONE } from './arena.ts';
+import { ARENA_BYTES_MAX, ARENA_BYTES_MIN, Arena, bytesOf, NONE } from './arena.ts';
 import { Cursor } from './cursor.ts';
 import { type StoreMetrics, storeMetrics } from './metrics.ts';
 import { Ranks } from './ranks.ts';
@@ -35,11 +35,13 @@ import { Source, type Tally } from './source.ts';
 import type { Room } from './timeline.ts';
 
 export const MEMORY_LIMIT_BYTES_DEFAULT: number = 256 * 2 ** 20;
+export const MEMORY_LIMIT_BYTES_MIN: number = ARENA_BYTES_MIN;
+export const MEMORY_LIMIT_BYTES_MAX: number = ARENA_BYTES_MAX;
 export const MAX_PER_SOURCE_DEFAULT = 100_000;
 export const MAX_SOURCES_DEFAULT = 100_000;
 
 export interface StoreOptions {
-  /** 64 KiB to 8 GiB; rounded down to whole slabs. */
+  /** From MEMORY_LIMIT_BYTES_MIN to _MAX, 64 KiB to 8 GiB; rounded down to whole slabs. */
   readonly memoryLimitBytes?: number;
   readonly maxPerSource?: number;
   readonly maxSources?: number;
