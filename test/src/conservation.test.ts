@@ -32,7 +32,7 @@ const LINES_BETWEEN = 200;
 const FINAL_LINES = 400;
 
 for (const seed of [1, 2, 3]) {
-  test(`each line comes out or is counted, seed ${seed}`, async (t) => {
+  test.serial(`each line comes out or is counted, seed ${seed}`, async (t) => {
     const random = randomFrom(seed);
     const standpipe = await testPipeline(t, { zones: { az1: 2, az2: 1 } });
     const firehose = await WebSocketReader.open(
@@ -62,7 +62,7 @@ for (const seed of [1, 2, 3]) {
   });
 }
 
-test('without a fault nothing is missing and nothing is counted as lost', async (t) => {
+test.serial('without a fault nothing is missing and nothing is counted as lost', async (t) => {
   const standpipe = await testPipeline(t, { zones: { az1: 2, az2: 1 } });
   const firehose = await WebSocketReader.open(
     `${standpipe.front.replace('http', 'ws')}/firehose/conservation`,

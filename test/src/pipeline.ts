@@ -19,13 +19,13 @@ export interface PipelineOptions extends Omit<TopologyOptions, 'certificates'> {
 /** The order in which a pipeline is drained: nothing is stopped before what feeds it. */
 const DRAIN_ORDER = [
   'executor',
-  'statsd-injector',
+  'statsd_injector',
   'metron',
   'doppler',
-  'reverse-log-proxy',
-  'rlp-gateway',
-  'syslog-adapter',
-  'traffic-controller',
+  'reverse_log_proxy',
+  'reverse_log_proxy_gateway',
+  'syslog_adapter',
+  'traffic_controller',
 ];
 
 /** Makes what certificates are missing below `folder` and returns where they are. */

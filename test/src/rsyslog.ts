@@ -90,7 +90,7 @@ function configurationFor(folder: string, file: string, port: number): string {
 global(workDirectory="${folder}" maxMessageSize="64k")
 module(load="imptcp")
 template(name="line" type="string"
-  string="%timestamp:::date-rfc3339% %hostname% %app-name% %procid% %structured-data%%msg%\\n")
+  string="%timestamp:::date-rfc3339% %hostname% %app-name% %procid% %structured-data% %msg%\\n")
 input(type="imptcp" port="${port}" address="127.0.0.1")
 action(type="omfile" file="${file}" template="line" fileCreateMode="0644")
 `;

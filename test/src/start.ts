@@ -139,6 +139,6 @@ async function componentLogs(folder: string, portOf: PortOf): Promise<ComponentL
       cert: `${certificates}/executor.crt`,
       key: `${certificates}/executor.key`,
     }),
-    log: createLogger('start'),
+    log: createLogger('start', { level: 'error' }), // That an agent is not there yet is no news.
   });
 }

@@ -1,13 +1,14 @@
 /** A pipeline for one test: on free ports, in a folder of its own, gone when the test ends. */
 
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { rmSync } from 'node:fs';
+import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TlsFiles } from '@standpipe/plumbing';
 import type { ExecutionContext } from 'ava';
 import { stringify } from 'yaml';
 import type { ServerOptions } from './clients/ingress.ts';
-import { Pipeline } from './pipeline.ts';
+import { Pipeline, prepareCertificates } from './pipeline.ts';
 import { freePorts } from './ports.ts';
 import { listenersOf, type TopologyOptions } from './topology.ts';
 
@@ -42,6 +43,7 @@ export async function testPipeline(
   const zones = options.zones ?? { az1: 1, az2: 1 };
   const folder = await mkdtemp(join(tmpdir(), 'standpipe-e2e-'));
   t.teardown(() => rm(folder, { recursive: true, force: true }));
+  await cp(await authorityFolder(), folder, { recursive: true });
   const appsFile = join(folder, 'apps.yml');
   const bindingsFile = join(folder, 'bindings.yml');
   await writeFile(appsFile, stringify(options.apps ?? []));
@@ -74,6 +76,18 @@ export async function testPipeline(
     lines,
   };
 }
+
+/** Keys take long to make: all pipelines of one test file have the same. */
+function authorityFolder(): Promise<string> {
+  authority ??= mkdtemp(join(tmpdir(), 'standpipe-authority-')).then(async (folder) => {
+    process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+    await prepareCertificates(folder);
+    return folder;
+  });
+  return authority;
+}
+
+let authority: Promise<string> | undefined;
 
 /** A certificate of the pipeline's authority, as any client has one. */
 function clientTls(certificates: string): TlsFiles {

@@ -113,7 +113,7 @@ function statsdInjector(options: TopologyOptions, zone: string): ProcessSpec {
   };
   return {
     name: 'statsd-injector',
-    sourceId: 'statsd-injector',
+    sourceId: 'statsd_injector',
     command: [
       script('agents/dist/statsd-injector/main.js'),
       ...Object.entries(flags).flatMap(([flag, value]) => [`--${flag}`, value]),
@@ -129,6 +129,7 @@ function doppler(options: TopologyOptions, zone: string, index: number): Process
     sourceId: 'doppler',
     command: [script('doppler/dist/main.js')],
     env: {
+      ROUTER_HOST: '127.0.0.1',
       ROUTER_PORT: String(options.portOf(`doppler ${zone}/${index}`)),
       LOG_CACHE_HTTP_ADDR: `127.0.0.1:${options.portOf(`log-cache ${zone}/${index}`)}`,
       DOPPLER_SHARDS: shards(options),
@@ -150,7 +151,7 @@ function trafficController(options: TopologyOptions): ProcessSpec {
   const { portOf } = options;
   return {
     name: 'traffic-controller',
-    sourceId: 'traffic-controller',
+    sourceId: 'traffic_controller',
     command: [script('traffic-controller/dist/main.js')],
     env: {
       TRAFFIC_CONTROLLER_OUTGOING_DROPSONDE_PORT: String(portOf('traffic-controller')),
@@ -170,9 +171,10 @@ function trafficController(options: TopologyOptions): ProcessSpec {
 function reverseLogProxy(options: TopologyOptions): ProcessSpec {
   return {
     name: 'reverse-log-proxy',
-    sourceId: 'reverse-log-proxy',
+    sourceId: 'reverse_log_proxy',
     command: [script('reverse-log-proxy/dist/main.js')],
     env: {
+      RLP_HOST: '127.0.0.1',
       RLP_PORT: String(options.portOf('reverse-log-proxy')),
       DOPPLER_SHARDS: shards(options),
       ...tls(options, 'reverselogproxy', {
@@ -189,7 +191,7 @@ function gateway(options: TopologyOptions): ProcessSpec {
   const { portOf } = options;
   return {
     name: 'rlp-gateway',
-    sourceId: 'rlp-gateway',
+    sourceId: 'reverse_log_proxy_gateway',
     command: [script('reverse-log-proxy/dist/gateway/main.js')],
     env: {
       GATEWAY_ADDR: `127.0.0.1:${portOf('rlp-gateway')}`,
@@ -208,7 +210,7 @@ function syslogAdapter(options: TopologyOptions, bindingsFile: string, zone: str
   const { portOf } = options;
   return {
     name: 'syslog-adapter',
-    sourceId: 'syslog-adapter',
+    sourceId: 'syslog_adapter',
     command: [script('syslog-adapter/dist/main.js')],
     env: {
       RLP_ADDRESS: `127.0.0.1:${portOf('reverse-log-proxy')}`,

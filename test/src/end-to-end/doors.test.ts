@@ -26,7 +26,7 @@ const SOURCE = '73467cc3-261a-472e-80e8-d6eadfd30d98';
 const ZONES = { az1: 2, az2: 1 };
 const DOPPLERS = ['doppler az1/0', 'doppler az1/1', 'doppler az2/0'];
 
-test('each line that goes in by gRPC comes out exactly once at every exit', async (t) => {
+test.serial('each line that goes in by gRPC comes out exactly once at every exit', async (t) => {
   await using receiver = await SyslogReceiver.listen();
   const standpipe = await testPipeline(t, {
     zones: ZONES,
@@ -34,8 +34,10 @@ test('each line that goes in by gRPC comes out exactly once at every exit', asyn
       { url: receiver.url, credentials: [{ apps: [{ hostname: 'a.b.c', app_id: SOURCE }] }] },
     ],
   });
-  const readers = await openReaders(t, standpipe);
-  readers.set('the syslog drain', receiver);
+  const readers = new Map<string, Pick<NumberReader, 'numbers'>>([
+    ...(await openReaders(t, standpipe)),
+    ['the syslog drain', receiver],
+  ]);
   await primed(standpipe, readers);
 
   const az1 = new IngressCaller(standpipe.server('metron az1', 'metron'));
@@ -60,7 +62,7 @@ test('each line that goes in by gRPC comes out exactly once at every exit', asyn
   }
 });
 
-test('each statsd line becomes one gauge in the cache', async (t) => {
+test.serial('each statsd line becomes one gauge in the cache', async (t) => {
   const { pipeline, front } = await testPipeline(t);
   const { port } = parseAddress(pipeline.process('statsd-injector').address('udp')) ?? { port: 0 };
   const socket = createSocket('udp4');
@@ -77,7 +79,7 @@ test('each statsd line becomes one gauge in the cache', async (t) => {
   );
 });
 
-test('each line that an app prints is a log of its source, in order', async (t) => {
+test.serial('each line that an app prints is a log of its source, in order', async (t) => {
   const guid = '5b4ce2a1-8f0d-4d5e-b5a8-6f3b1c1d2e3f';
   const command = 'i=0; while [ $i -lt 500 ]; do echo "line $i"; i=$((i+1)); done; sleep 60';
   const { front } = await testPipeline(t, { apps: [{ name: 'counter', guid, command }] });
@@ -108,7 +110,7 @@ interface Page {
 async function openReaders(
   t: ExecutionContext,
   { front, gateway, server, pipeline }: TestPipeline,
-): Promise<Map<string, Pick<NumberReader, 'numbers'>>> {
+): Promise<ReadonlyMap<string, NumberReader>> {
   const ws = front.replace('http', 'ws');
   const rlp = server('reverse-log-proxy', 'reverselogproxy');
   const readers = new Map<string, NumberReader>([

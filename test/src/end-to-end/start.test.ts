@@ -13,7 +13,7 @@ import { hasRsyslog } from '../rsyslog.ts';
 const START = fileURLToPath(new URL('../start.js', import.meta.url));
 const STOP_LIMIT_MS = 10_000;
 
-test('starts, shows real data at every exit, and leaves nothing behind', async (t) => {
+test.serial('starts, shows real data at every exit, and leaves nothing behind', async (t) => {
   const offset = 10_000 + Math.floor(Math.random() * 20_000);
   const portOf = localPorts(offset);
   const local = await started(t, ['--app', 'mine=echo hello from mine; sleep 300'], offset);
@@ -63,7 +63,7 @@ test('starts, shows real data at every exit, and leaves nothing behind', async (
   t.deepEqual(left.alive, []);
 });
 
-test('says which port is in use, and starts nothing', async (t) => {
+test.serial('says which port is in use, and starts nothing', async (t) => {
   const offset = 10_000 + Math.floor(Math.random() * 20_000);
   const taken = localPorts(offset)('traffic-controller');
   const { createServer } = await import('node:net');
@@ -79,7 +79,7 @@ test('says which port is in use, and starts nothing', async (t) => {
   );
 });
 
-test('says what it takes when it is called with something else', async (t) => {
+test.serial('says what it takes when it is called with something else', async (t) => {
   const { child, screen } = begun(t, ['--app', 'nothing'], 0);
   t.deepEqual(await once(child, 'exit'), [1, null]);
   t.regex(screen(), /--app takes NAME=COMMAND/);

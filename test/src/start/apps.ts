@@ -6,7 +6,7 @@
 
 import { writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { guidOf } from '@standpipe/agents';
+import { appGuid } from '@standpipe/agents';
 import { stringify } from 'yaml';
 
 export interface LocalApp {
@@ -31,7 +31,7 @@ export function localApps({ statsdPort, shopPort, apps }: LocalAppsOptions): Loc
   return [
     {
       name: 'shop',
-      guid: guidOf('app/shop'),
+      guid: appGuid('shop'),
       command: `exec ${shellQuoted(process.execPath)} shop.mjs`,
       instances: 2,
       directory: examples,
@@ -40,14 +40,14 @@ export function localApps({ statsdPort, shopPort, apps }: LocalAppsOptions): Loc
     },
     {
       name: 'clock',
-      guid: guidOf('app/clock'),
+      guid: appGuid('clock'),
       command: 'exec sh clock.sh',
       instances: 1,
       directory: examples,
     },
     ...apps.map(({ name, command }) => ({
       name,
-      guid: guidOf(`app/${name}`),
+      guid: appGuid(name),
       command,
       instances: 1,
       directory: process.cwd(),

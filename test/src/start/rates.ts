@@ -91,7 +91,11 @@ export async function readTotals(processes: readonly ManagedProcess[]): Promise<
 }
 
 /** The processes from which envelopes leave the pipeline. */
-const EDGES: ReadonlySet<string> = new Set(['traffic-controller', 'rlp-gateway', 'syslog-adapter']);
+const EDGES: ReadonlySet<string> = new Set([
+  'traffic_controller',
+  'reverse_log_proxy_gateway',
+  'syslog_adapter',
+]);
 
 /** The sum over all label sets of one metric in Prometheus' text format. */
 export function sumOf(text: string, metric: string): number {

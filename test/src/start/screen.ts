@@ -77,7 +77,7 @@ function tries({ apps, portOf, rsyslog }: ScreenOptions): Row[] {
       `curl 'http://${front}/api/v1/read/${shop?.guid}?descending=true&limit=5'`,
     ],
     ['which sources there are', `curl http://${front}/api/v1/meta`],
-    ['everything, as it happens', `node examples/nozzle.mjs ws://${front}/firehose/me`],
+    ['everything, as it happens', `node examples/nozzle.mjs ws://${front}`],
     [
       'logs as server-sent events',
       `curl -N 'http://127.0.0.1:${portOf('rlp-gateway')}/v2/read?log'`,
