@@ -13,3 +13,4 @@ socket.on('message', (frame) => {
   if (used) console.log('container', used.applicationId, used.instanceIndex, used.cpuPercentage);
 });
 socket.on('error', ({ message }) => console.error(message));
+process.stdout.on('error', () => process.exit()); // `| head` has seen enough.

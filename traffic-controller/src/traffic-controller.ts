@@ -88,7 +88,7 @@ async function open(
     return resource;
   };
   const metrics = new Metrics({
-    origin: 'loggregator.trafficcontroller',
+    origin: 'traffic_controller',
     tags: { source_id: 'traffic_controller' },
   });
   const tls = readTls(config.routerTls);

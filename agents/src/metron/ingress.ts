@@ -2,7 +2,7 @@
  * The door of an agent: `loggregator.v2.Ingress`, for the programs of its machine.
  *
  * A message is scanned and processed at once, so nothing waits here and nothing is dropped. A
- * malformed one ends its stream with INVALID_ARGUMENT and is counted; what came before it has been
+ * malformed one ends its stream with INTERNAL, as gRPC says it, and is counted; what came before it has been
  * taken. A message over 10 MiB ends its stream with RESOURCE_EXHAUSTED before it gets here. Streams
  * are answered when their client ends them.
  *
@@ -51,7 +51,7 @@ export function ingress(
         const details = take(bytes, scan);
         if (details === '') return;
         isRefused = true;
-        answer({ code: Status.INVALID_ARGUMENT, details });
+        answer({ code: Status.INTERNAL, details });
       });
       call.on('end', () => {
         if (!isRefused) answer(null, ANSWER);
@@ -64,7 +64,7 @@ export function ingress(
   const send: handleUnaryCall<Buffer, Buffer> = ({ request }, answer) => {
     const details = take(request, scanBatch);
     if (details === '') answer(null, ANSWER);
-    else answer({ code: Status.INVALID_ARGUMENT, details });
+    else answer({ code: Status.INTERNAL, details });
   };
 
   return {

@@ -121,7 +121,7 @@ test('refuses a malformed message, and goes on for everybody else', async (t) =>
   const bad = Buffer.concat([good, Buffer.from([0x0a, 0x05, 0x12, 0xff])]);
   for (const method of ['send', 'batchSender', 'sender'] as const) {
     const error = await t.throwsAsync<ServiceError>(send(client, method, [bad]));
-    t.is(error?.code, Status.INVALID_ARGUMENT);
+    t.is(error?.code, Status.INTERNAL);
     t.regex(error?.details ?? '', /malformed EnvelopeBatch/);
   }
   emit(app, ['s'], 7);

@@ -29,7 +29,7 @@ export async function startStatsdInjector(
   config: InjectorConfig,
   log: Log = createLogger('statsd-injector'),
 ): Promise<StatsdInjector> {
-  const metrics = new Metrics({ origin: 'statsd-injector' });
+  const metrics = new Metrics({ origin: 'statsd_injector' });
   const series = new SeriesTable();
   let client: IngressClient | undefined;
   const counts = injectorMetrics(metrics, {
