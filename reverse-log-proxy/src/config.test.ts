@@ -1,0 +1,34 @@
+import { ConfigError } from '@standpipe/plumbing';
+import test from 'ava';
+import { readConfig } from './config.ts';
+
+const TLS = { RLP_CA_FILE: 'ca', RLP_CERT_FILE: 'cert', RLP_KEY_FILE: 'key' };
+
+test("the original's settings are enough", (t) => {
+  const config = readConfig({ ...TLS, ROUTER_ADDRS: 'a:8082, b:8082', RLP_PORT: '8084' });
+  t.is(config.address, '0.0.0.0:8084');
+  t.deepEqual(config.dopplerAddresses, ['a:8082', 'b:8082']);
+  t.is(config.maxEgressStreams, 500);
+});
+
+test('the Dopplers of all zones are read', (t) => {
+  const config = readConfig({ ...TLS, DOPPLER_SHARDS: 'az1=a:1,b:1;az2=c:1' });
+  t.deepEqual(config.dopplerAddresses, ['a:1', 'b:1', 'c:1']);
+});
+
+test('an interface can be chosen', (t) => {
+  t.is(readConfig({ ...TLS, ROUTER_ADDRS: 'a:1', RLP_HOST: '127.0.0.1' }).address, '127.0.0.1:0');
+  t.is(readConfig({ ...TLS, ROUTER_ADDRS: 'a:1', RLP_HOST: '::1' }).address, '[::1]:0');
+});
+
+test('all mistakes are told at once', (t) => {
+  const error = t.throws(() => readConfig({ RLP_PORT: '70000', MAX_EGRESS_STREAMS: 'many' }), {
+    instanceOf: ConfigError,
+  });
+  t.is(error.mistakes.length, 6);
+});
+
+test('settings of the original that have no meaning here are no mistakes', (t) => {
+  const vars = { ...TLS, ROUTER_ADDRS: 'a:1', RLP_PPROF_PORT: '0', AGENT_ADDR: 'localhost:3458' };
+  t.notThrows(() => readConfig(vars));
+});

@@ -1,0 +1,54 @@
+/**
+ * The settings of the reverse log proxy, under the names of Loggregator v107.0.21.
+ *
+ *     RLP_PORT                             where readers connect; 0 is any free port
+ *     RLP_HOST                             the interface to listen on; all of them, as the original
+ *     RLP_CA_FILE, _CERT_FILE, _KEY_FILE   one identity, as a server and towards the Dopplers
+ *     MAX_EGRESS_STREAMS                   how many readers at a time
+ *     DOPPLER_SHARDS or ROUTER_ADDRS       the Dopplers; every reader is given the streams of all
+ */
+
+import {
+  Env,
+  type ObservabilityConfig,
+  observabilitySettings,
+  shardSettings,
+  type TlsFiles,
+  tlsSettings,
+} from '@standpipe/plumbing';
+
+export interface Config {
+  /** `host:port` for readers. */
+  readonly address: string;
+  readonly tls: TlsFiles;
+  /** Readers at a time; one more is refused with RESOURCE_EXHAUSTED. */
+  readonly maxEgressStreams: number;
+  /** Of every Doppler in every zone: nothing is sent twice, so all must be read. */
+  readonly dopplerAddresses: readonly string[];
+  readonly observability: ObservabilityConfig;
+}
+
+/** Settings of the original that have no meaning here, and are no mistakes. */
+const IGNORED: readonly string[] = [
+  'RLP_CIPHER_SUITES',
+  'RLP_PPROF_PORT',
+  'RLP_METRIC_EMITTER_INTERVAL',
+  'RLP_METRIC_SOURCE_ID',
+  'AGENT_ADDR',
+  'USE_RFC339',
+];
+
+export function readConfig(vars: Readonly<NodeJS.ProcessEnv> = process.env): Config {
+  const env = new Env(vars, { exempt: IGNORED });
+  const host = env.text('RLP_HOST', { fallback: '0.0.0.0' });
+  const port = env.count('RLP_PORT', { fallback: 0, min: 0, max: 65_535 });
+  const config: Config = {
+    address: host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`,
+    tls: tlsSettings(env, { ca: 'RLP_CA_FILE', cert: 'RLP_CERT_FILE', key: 'RLP_KEY_FILE' }),
+    maxEgressStreams: env.count('MAX_EGRESS_STREAMS', { fallback: 500, min: 1, max: 100_000 }),
+    dopplerAddresses: shardSettings(env).flatMap(({ addresses }) => addresses),
+    observability: observabilitySettings(env),
+  };
+  env.done();
+  return config;
+}

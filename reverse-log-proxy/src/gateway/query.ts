@@ -1,0 +1,51 @@
+/**
+ * The query of `GET /v2/read` as an EgressBatchRequest, by the rules of Loggregator v107.0.21.
+ *
+ *     log counter gauge timer event   a kind by its presence; what it is set to says nothing
+ *     source_id                       any number of them; none is every source
+ *     counter.name                    a selector for each, instead of the plain one for counters
+ *     gauge.name                      the same; commas make a set of names that must fit exactly
+ *     shard_id deterministic_name     the first of each
+ */
+
+import { loggregator } from '@standpipe/protos';
+
+const { EgressBatchRequest } = loggregator.v2;
+type Selector = loggregator.v2.ISelector;
+
+/** What a query lacks, in the original's words. */
+export const EMPTY_QUERY = { message: 'query cannot be empty', error: 'empty_query' } as const;
+export const NO_KIND = {
+  message: 'query must provide at least one envelope type',
+  error: 'missing_envelope_type',
+} as const;
+
+/** The encoded request, or what the query lacks. */
+export function readRequest(query: URLSearchParams): Buffer | typeof EMPTY_QUERY | typeof NO_KIND {
+  if (query.size === 0) return EMPTY_QUERY;
+  const kinds = kindsOf(query);
+  if (kinds.length === 0) return NO_KIND;
+  const sources = query.has('source_id') ? query.getAll('source_id') : [''];
+  const request = EgressBatchRequest.encode({
+    shard_id: query.get('shard_id') ?? '',
+    deterministic_name: query.get('deterministic_name') ?? '',
+    use_preferred_tags: true,
+    selectors: sources.flatMap((source_id) => kinds.map((kind) => ({ source_id, ...kind }))),
+  });
+  return Buffer.from(request.finish());
+}
+
+/** What is selected of each source. */
+function kindsOf(query: URLSearchParams): readonly Selector[] {
+  const kinds: Selector[] = [];
+  const counters = query.getAll('counter.name');
+  const gauges = query.getAll('gauge.name');
+  if (query.has('log')) kinds.push({ log: {} });
+  for (const name of counters) kinds.push({ counter: { name } });
+  if (query.has('counter') && counters.length === 0) kinds.push({ counter: {} });
+  for (const names of gauges) kinds.push({ gauge: { names: names.split(',') } });
+  if (query.has('gauge') && gauges.length === 0) kinds.push({ gauge: {} });
+  if (query.has('timer')) kinds.push({ timer: {} });
+  if (query.has('event')) kinds.push({ event: {} });
+  return kinds;
+}

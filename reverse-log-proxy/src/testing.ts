@@ -1,0 +1,140 @@
+/** The neighbours of a proxy and of its gateway, for their tests. */
+
+import type * as grpc from '@grpc/grpc-js';
+import { type ClientReadableStream, Metadata, type ServerWritableStream } from '@grpc/grpc-js';
+import { dial, type GrpcListener, listenGrpc, readTls, type TlsFiles } from '@standpipe/plumbing';
+import { spyLog } from '@standpipe/plumbing/testing';
+import { egressService, loggregator } from '@standpipe/protos';
+import { encodeBatch, numberedLog } from '@standpipe/protos/testing';
+
+type Call = ServerWritableStream<Buffer, Buffer>;
+
+export interface FakeEgressOptions {
+  readonly tls: TlsFiles;
+  readonly address?: string;
+  /** Whether a stream is answered before it has anything; the original's are not. */
+  readonly answersAtOnce?: boolean;
+  /** Refuses every stream. */
+  readonly refusal?: { readonly code: grpc.status; readonly details: string };
+}
+
+/** A server of `loggregator.v2.Egress`, as Dopplers and the proxy are, that sends what it is told. */
+export class FakeEgress implements AsyncDisposable {
+  /** The streams that are open, and all requests that ever came. */
+  readonly calls: Call[] = [];
+  readonly requests: loggregator.v2.EgressBatchRequest[] = [];
+  readonly #options: FakeEgressOptions;
+  #listener: GrpcListener | undefined;
+
+  private constructor(options: FakeEgressOptions) {
+    this.#options = options;
+  }
+
+  static async listen(options: FakeEgressOptions): Promise<FakeEgress> {
+    const egress = new FakeEgress(options);
+    const batchedReceiver = (call: Call): void => egress.#serve(call);
+    egress.#listener = await listenGrpc({
+      address: options.address ?? '127.0.0.1:0',
+      tls: readTls(options.tls),
+      services: [{ definition: egressService, implementation: { batchedReceiver } }],
+      log: spyLog(),
+      drainMs: 0,
+    });
+    return egress;
+  }
+
+  get address(): string {
+    return this.#listener?.address ?? '';
+  }
+
+  /** Sends the same bytes on every stream. */
+  send(bytes: Buffer): void {
+    for (const call of this.calls) call.write(bytes);
+  }
+
+  sendLines(sourceId: string, from: number, to: number): void {
+    const count = to - from;
+    this.send(
+      encodeBatch(Array.from({ length: count }, (_, n) => numberedLog(sourceId, from + n))),
+    );
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#listener?.[Symbol.asyncDispose]();
+  }
+
+  #serve(call: Call): void {
+    this.requests.push(loggregator.v2.EgressBatchRequest.decode(call.request));
+    if (this.#options.refusal) {
+      call.emit('error', this.#options.refusal);
+      return;
+    }
+    this.calls.push(call);
+    call.on('cancelled', () => this.calls.splice(this.calls.indexOf(call), 1));
+    if (this.#options.answersAtOnce) call.sendMetadata(new Metadata());
+  }
+}
+
+export interface ReaderOptions {
+  readonly address: string;
+  readonly tls: TlsFiles;
+  readonly request: loggregator.v2.IEgressBatchRequest;
+  readonly method?: 'batchedReceiver' | 'receiver';
+  /** What is sent instead of the request. */
+  readonly raw?: Buffer;
+  /** Whether it goes on reading after its first message. */
+  readonly reading?: boolean;
+}
+
+/** A reader of `loggregator.v2.Egress`, with a connection of its own. */
+export class Reader implements Disposable {
+  /** The messages that came. */
+  readonly messages: Buffer[] = [];
+  readonly call: ClientReadableStream<Buffer>;
+  /** How the call ended. */
+  readonly ended: Promise<grpc.StatusObject>;
+  /** Resolves when the server has answered, or the call has ended. */
+  readonly answered: Promise<unknown>;
+  readonly #client: grpc.Client;
+
+  constructor(options: ReaderOptions) {
+    const { address, tls, request, raw, method = 'batchedReceiver', reading = true } = options;
+    this.#client = dial({ address, tls: readTls(tls), serverName: 'reverselogproxy' });
+    const { path, requestSerialize, responseDeserialize } = egressService[method];
+    const bytes = raw ?? Buffer.from(loggregator.v2.EgressBatchRequest.encode(request).finish());
+    this.call = this.#client.makeServerStreamRequest(
+      path,
+      requestSerialize,
+      responseDeserialize,
+      bytes,
+    );
+    this.call.on('error', () => {}); // Its status says the same.
+    this.ended = new Promise((resolve) => this.call.on('status', resolve));
+    const accepted = new Promise((resolve) => this.call.on('metadata', resolve));
+    this.answered = Promise.race([accepted, this.ended]);
+    // grpc-js holds a stream back only once it has been read from.
+    this.call.on('data', (bytes: Buffer) => {
+      this.messages.push(bytes);
+      if (!reading && this.messages.length === 1) this.call.pause();
+    });
+  }
+
+  /** Goes on reading. */
+  resume(): void {
+    this.call.resume();
+  }
+
+  /** All envelopes that came, decoded. */
+  get envelopes(): loggregator.v2.IEnvelope[] {
+    const envelopes: loggregator.v2.IEnvelope[] = [];
+    for (const bytes of this.messages) {
+      envelopes.push(...(loggregator.v2.EnvelopeBatch.decode(bytes).batch ?? []));
+    }
+    return envelopes;
+  }
+
+  [Symbol.dispose](): void {
+    this.call.cancel();
+    this.#client.close();
+  }
+}
