@@ -41,7 +41,7 @@ export async function startAdapter(
   log: Log = createLogger('syslog-adapter'),
 ): Promise<SyslogAdapter> {
   const tls = readTls(config.tls);
-  const all = new Metrics({ origin: 'loggregator.syslog_agent' });
+  const all = new Metrics({ origin: 'syslog_adapter' });
   const metrics = adapterMetrics(all);
   const observed = await observability(config.observability, all, log);
 

@@ -116,21 +116,17 @@ export class Drain {
     this.#queue.put(new PackedBatch(part, count));
   }
 
-  /**
-   * Takes nothing more, writes what waits, and closes. What is not written when `signal` aborts is
-   * dropped, and counted.
-   */
-  async close(signal: AbortSignal): Promise<void> {
+  /** Takes nothing more, writes what waits, and closes. */
+  async close(): Promise<void> {
     this.#queue.close();
-    const cut = (): void => {
-      this.#cut.abort();
-      this.#writer.cut();
-    };
-    if (signal.aborted) cut();
-    signal.addEventListener('abort', cut, { once: true });
     await this.#running;
-    signal.removeEventListener('abort', cut);
     await this.#writer[Symbol.asyncDispose]();
+  }
+
+  /** Ends a close that takes too long: what is not written yet is dropped, and counted. */
+  cut(): void {
+    this.#cut.abort();
+    this.#writer.cut();
   }
 
   async #run(): Promise<void> {

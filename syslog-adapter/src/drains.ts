@@ -25,8 +25,8 @@ export class Drains {
   /** By identity; and the same by app, which is what a batch needs. */
   #drains = new Map<string, Drain>();
   #byApp = new ByteMap<Drain[]>();
-  readonly #closing = new Set<Promise<void>>();
-  readonly #cut = new AbortController();
+  /** Those that are unbound and still write. */
+  readonly #closing = new Map<Drain, Promise<void>>();
 
   constructor(context: DrainContext, options: { readonly idleMs: number }) {
     this.#context = context;
@@ -54,9 +54,7 @@ export class Drains {
     const gone = [...this.#drains].filter(([identity]) => !drains.has(identity));
     this.#drains = drains;
     this.#byApp = byApp;
-    for (const [, drain] of gone) {
-      this.#close(drain, AbortSignal.any([this.#cut.signal, AbortSignal.timeout(UNBIND_LIMIT_MS)]));
-    }
+    for (const [, drain] of gone) this.#close(drain, UNBIND_LIMIT_MS);
     this.#context.metrics.drains.set(drains.size);
   }
 
@@ -98,12 +96,14 @@ export class Drains {
 
   /** Closes all drains; each may write what waits for it until the limit. */
   async close(limitMs: number): Promise<void> {
-    const limit = setTimeout(() => this.#cut.abort(), limitMs);
-    for (const drain of this.#drains.values()) this.#close(drain, this.#cut.signal);
+    const cut = setTimeout(() => {
+      for (const drain of this.#closing.keys()) drain.cut();
+    }, limitMs);
+    for (const drain of this.#drains.values()) this.#close(drain, limitMs);
     this.#drains.clear();
     this.#byApp.clear();
-    await Promise.all(this.#closing);
-    clearTimeout(limit);
+    await Promise.all(this.#closing.values());
+    clearTimeout(cut);
   }
 
   #open(binding: DrainBinding): Drain {
@@ -113,8 +113,12 @@ export class Drains {
     return new Drain(binding, writer, this.#context);
   }
 
-  #close(drain: Drain, signal: AbortSignal): void {
-    const closing = drain.close(signal).finally(() => this.#closing.delete(closing));
-    this.#closing.add(closing);
+  #close(drain: Drain, limitMs: number): void {
+    const cut = setTimeout(() => drain.cut(), limitMs);
+    const closing = drain.close().finally(() => {
+      clearTimeout(cut);
+      this.#closing.delete(drain);
+    });
+    this.#closing.set(drain, closing);
   }
 }
