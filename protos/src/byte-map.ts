@@ -57,7 +57,9 @@ export class ByteMap<T> {
       there.value = value;
       return;
     }
-    this.#slots[slot] = { hash, key: Buffer.from(bytes.subarray(start, end)), value };
+    const key = Buffer.allocUnsafeSlow(end - start); // From the pool, it would keep a page alive.
+    key.set(bytes.subarray(start, end));
+    this.#slots[slot] = { hash, key, value };
     this.#size += 1;
     if (this.#size * 2 > this.#slots.length) this.#rehash();
   }

@@ -51,7 +51,7 @@ test('every workspace has its arrows here, and is built', async (t) => {
 
 test('plumbing never says "envelope"', async (t) => {
   for (const path of await sources('plumbing')) {
-    t.notRegex(await text(path), /envelope/i, path);
+    t.false((await text(path)).toLowerCase().includes('envelope'), path);
   }
 });
 
@@ -67,16 +67,16 @@ test(`no module is longer than ${LINES_MAX} lines`, async (t) => {
 test('every module says first what it is for', async (t) => {
   for (const name of Object.keys(ARROWS)) {
     for (const path of (await sources(name)).filter(needsHeader)) {
-      t.regex(await text(path), /^\/\*\*/, path);
+      t.true((await text(path)).startsWith('/**'), path);
     }
   }
 });
 
 test('only config modules and the ends of the pipeline read the environment', async (t) => {
-  const allowed = /\/(config|settings|start|rsyslog|process)\.ts$|\.test\.ts$|\/testing\.ts$/;
+  const allowed = /\/(config|log|start|rsyslog|process)\.ts$|\.test\.ts$|\/testing\.ts$/;
   for (const name of Object.keys(ARROWS)) {
     for (const path of (await sources(name)).filter((path) => !allowed.test(path))) {
-      t.notRegex(await text(path), /process\.env/, path);
+      t.false((await text(path)).includes('process.env'), path);
     }
   }
 });

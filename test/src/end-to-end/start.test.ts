@@ -2,7 +2,7 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { eventually } from '@standpipe/plumbing/testing';
 import test, { type ExecutionContext } from 'ava';
@@ -113,8 +113,14 @@ function begun(t: ExecutionContext, args: readonly string[], offset: number): Lo
   child.stderr?.on('data', (chunk) => {
     text += chunk;
   });
-  t.teardown(() => child.kill('SIGINT'));
+  t.teardown(() => child.kill('SIGKILL'));
+  t.teardown(() => rm(stateOf(offset), { recursive: true, force: true }));
   return { child, screen: () => text };
+}
+
+/** Where `npm start` keeps what it generates for this offset. */
+function stateOf(offset: number): string {
+  return fileURLToPath(new URL(`../../../.standpipe-${offset}`, import.meta.url));
 }
 
 async function payloads(front: string, source: string): Promise<string[]> {
