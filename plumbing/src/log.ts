@@ -1,8 +1,8 @@
 /**
  * Log lines of a process: JSON on stderr, written by pino.
  *
- * Writing is synchronous, so nothing is lost when a process ends, and so no line is written per
- * envelope: what can happen often goes through `limited`, which writes at most one line in ten
+ * Writing is synchronous, so nothing is lost when a process ends, and so nothing may be written for
+ * each message that passes: what can happen often goes through `limited`, which writes at most one line in ten
  * seconds for each key and says how many it left out. Past KEYS_MAX keys, all others share one.
  */
 
