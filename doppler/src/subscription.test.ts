@@ -1,4 +1,3 @@
-import { setTimeout as wait } from 'node:timers/promises';
 import { status } from '@grpc/grpc-js';
 import { listenGrpc, Metrics, readTls } from '@standpipe/plumbing';
 import { eventually, spyLog, testTls } from '@standpipe/plumbing/testing';
@@ -78,7 +77,7 @@ test('what waits for a subscriber that leaves counts as dropped', async (t) => {
   leaving.call.pause();
   const sent = 20_000;
   for (let first = 0; first < sent; first += 100) route(first, 100, Buffer.alloc(300));
-  await wait(20);
+  await eventually(() => counts.egress.value > 0);
   leaving.call.cancel();
   await eventually(() => counts.subscriptions.value === 0);
   t.true(counts.droppedEgress.value > 0);
@@ -114,13 +113,13 @@ test('closing sends what waits, then ends the streams well and refuses new ones'
 });
 
 test('a request without selectors, or with none of a kind, is accepted and stays silent', async (t) => {
-  const { subscribe, route } = await setUp(t);
+  const { client, subscribe, route } = await setUp(t);
   const silent = [await subscribe({}), await subscribe({ selectors: [{ source_id: 'a' }] })];
   const legacy = await subscribe({ legacy_selector: { log: {} } });
   const told = await subscribe(LOGS);
   route(0, 10);
   await eventually(() => countOf(told) === 10);
-  await wait(50);
+  await client.subscribe(egressService.receiver, Buffer.alloc(0)).ended; // Behind all that was sent.
   for (const subscriber of [...silent, legacy]) t.is(countOf(subscriber), 0);
 });
 
