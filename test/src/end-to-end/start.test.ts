@@ -113,7 +113,11 @@ function begun(t: ExecutionContext, args: readonly string[], offset: number): Lo
   child.stderr?.on('data', (chunk) => {
     text += chunk;
   });
-  t.teardown(() => child.kill('SIGKILL'));
+  t.teardown(async () => {
+    if (child.exitCode !== null || child.signalCode) return;
+    child.kill('SIGINT');
+    await once(child, 'exit');
+  });
   t.teardown(() => rm(stateOf(offset), { recursive: true, force: true }));
   return { child, screen: () => text };
 }
