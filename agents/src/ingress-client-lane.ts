@@ -30,6 +30,8 @@ import { IngressStream } from './ingress-client-stream.ts';
 const BATCH_COUNT = 100;
 /** … or with this many bytes. */
 const BATCH_BYTES = 64 * 1024;
+/** So many bytes of what has had to wait go out in one message. */
+const MESSAGE_BYTES = 256 * 1024;
 /** How long disposing of a lane may wait for what is queued. */
 const FLUSH_LIMIT_MS = 3_000;
 const BACKOFF_FIRST_MS = 50;
@@ -185,10 +187,14 @@ export class IngressLane implements AsyncDisposable {
 
   /** What to send next: the oldest that is queued, else what the builder has. */
   #next(): PackedBatch | undefined {
-    const queued = this.#queue.take(BATCH_COUNT, BATCH_BYTES);
+    const queued = this.#take();
     if (queued || this.builder.count === 0) return queued;
     this.#enqueueBuilt(); // The queue refuses what is too large.
-    return this.#queue.take(BATCH_COUNT, BATCH_BYTES);
+    return this.#take();
+  }
+
+  #take(): PackedBatch | undefined {
+    return this.#queue.take(Number.POSITIVE_INFINITY, MESSAGE_BYTES);
   }
 
   #enqueueBuilt(): void {

@@ -6,14 +6,13 @@ import test, { type ExecutionContext } from 'ava';
 import { IngressClient, type IngressClientOptions } from './ingress-client.ts';
 import { FakeIngress } from './ingress-client-fake.ts';
 
-test('sends what it is given, in order, in batches of a hundred when there is much', async (t) => {
+test('sends what it is given, in order, and much of it in few messages', async (t) => {
   const { agent, client } = await pair(t);
   await eventually(() => client.isConnected);
   emit(client, 0, 1000);
   await eventually(() => agent.envelopes.length === 1000);
   t.deepEqual(agent.numbers, range(0, 1000));
   t.true(agent.sizes.length <= 12);
-  t.true(Math.max(...agent.sizes) <= 100);
   t.like(client, { sent: 1000, dropped: 0, waiting: 0, unconfirmed: 0 });
 });
 
@@ -66,7 +65,7 @@ test('waits in its bounds while the agent reads nothing, and loses nothing but t
   const big = { ...numberedLog('s', 1), tags: { filler: 'x'.repeat(10_000) } };
   for (let n = 0; n < 1000; n += 1) client.emit(encodeEnvelope(big));
   await eventually(() => client.dropped > 0);
-  t.true(client.waiting <= 100 + 65);
+  t.true(client.waiting <= 100 + 26); // What is queued, and one message that waits.
   agent.resume();
   await client.flush();
   t.is(client.sent + client.dropped, 1001);

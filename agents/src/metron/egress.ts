@@ -28,6 +28,9 @@ const POOL_CONNECTIONS = 5;
 const RENEW_AFTER_BATCHES = 100_000;
 const RENEW_SPREAD = 1_000;
 
+/** About what two messages hold. */
+const BEHIND_COUNT = 2_000;
+
 /** The name that a Doppler's certificate must hold. */
 const SERVER_NAME = 'doppler';
 
@@ -60,6 +63,11 @@ export class Egress implements AsyncDisposable, Owners {
   /** Envelopes that wait, for all Dopplers. */
   get waiting(): number {
     return this.#lanes.reduce((total, lane) => total + lane.waiting, 0);
+  }
+
+  /** Whether more waits than one turn of the event loop writes. */
+  get isBehind(): boolean {
+    return this.waiting > BEHIND_COUNT;
   }
 
   laneOf(bytes: Buffer, start: number, end: number, hash: number): IngressLane {

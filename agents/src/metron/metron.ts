@@ -49,13 +49,20 @@ export async function startMetron(
   try {
     const shown = await observability(config, metrics, log);
     opened.push(shown);
-    egress = new Egress(config, counts, log);
-    opened.push(egress);
-    const processor = new Processor({ ...config, owners: egress, metrics: counts });
+    const out = new Egress(config, counts, log);
+    egress = out;
+    opened.push(out);
+    const processor = new Processor({ ...config, owners: out, metrics: counts });
+    const door = ingress({
+      process: (batch) => processor.process(batch),
+      isBehind: () => out.isBehind,
+      metrics: counts,
+      log,
+    });
     const listener = await listenGrpc({
       address: `127.0.0.1:${config.port}`,
       tls: readTls(config.tls),
-      services: [ingress((batch) => processor.process(batch), counts, log)],
+      services: [door],
       log,
       drainMs: DRAIN_MS,
     });
