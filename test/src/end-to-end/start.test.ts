@@ -11,6 +11,7 @@ import { localPorts } from '../ports.ts';
 import { hasRsyslog } from '../rsyslog.ts';
 
 const START = fileURLToPath(new URL('../start.js', import.meta.url));
+const METRICS_PAGE = new URL('../../../docs/metrics.md', import.meta.url);
 const STOP_LIMIT_MS = 10_000;
 
 test.serial('starts, shows real data at every exit, and leaves nothing behind', async (t) => {
@@ -47,6 +48,16 @@ test.serial('starts, shows real data at every exit, and leaves nothing behind', 
   if (hasRsyslog()) {
     const file = /writes (\S+)/.exec(local.screen())?.[1] ?? '';
     await eventually(async () => (await readFile(file, 'utf8')).includes(guidOfApp('shop')));
+  }
+
+  const documented = await readFile(fileURLToPath(METRICS_PAGE), 'utf8');
+  for (const [url] of local.screen().matchAll(/http:\S+\/metrics/g)) {
+    const names = [...(await text(url)).matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name);
+    t.deepEqual(
+      names.filter((name) => !documented.includes(`\`${name}\``)),
+      [],
+      url,
+    );
   }
 
   const pids = await descendantsOf(local.child.pid ?? 0);
@@ -136,7 +147,11 @@ async function payloads(front: string, source: string): Promise<string[]> {
 }
 
 async function json(url: string): Promise<unknown> {
-  return (await fetch(url)).json();
+  return JSON.parse(await text(url));
+}
+
+async function text(url: string): Promise<string> {
+  return (await fetch(url)).text();
 }
 
 /** Every process below this one, from /proc. */
