@@ -52,7 +52,10 @@ export async function startDoppler(
   log: Log = createLogger('doppler'),
 ): Promise<Doppler> {
   const tls = readTls(config.tls);
-  const metrics = new Metrics({ origin: 'doppler' });
+  const metrics = new Metrics({
+    origin: 'doppler',
+    tags: { zone: config.zone, index: String(config.nodeIndex) },
+  });
   const counts = dopplerMetrics(metrics);
   const cache = createLogCache({
     zones: config.zones,
@@ -76,7 +79,7 @@ export async function startDoppler(
   try {
     const told = await observability(config.observability, metrics, log);
     opened.unshift(told);
-    const http = await listenRest(config, cache, log);
+    const http = await listenRest(config, cache, { metrics, log });
     if (http) opened.unshift(http);
     const services = [
       ingress.service,
@@ -85,7 +88,13 @@ export async function startDoppler(
       egressV1({ router: v1, subscriptions, bufferSize: egressBufferSize }),
       ...cache.services,
     ];
-    const grpc = await listenGrpc({ address: config.grpcAddress, tls, services, log });
+    const grpc = await listenGrpc({
+      address: config.grpcAddress,
+      tls,
+      services,
+      log,
+      metrics,
+    });
     return {
       grpcPort: grpc.port,
       httpPort: http?.port,
@@ -109,9 +118,9 @@ export async function startDoppler(
 async function listenRest(
   { logCacheHttpAddress: address }: Config,
   cache: LogCache,
-  log: Log,
+  { metrics, log }: { readonly metrics: Metrics; readonly log: Log },
 ): Promise<HttpListener | undefined> {
   if (address === '') return undefined;
-  const app = koaApp(log).use(logCacheRoutes(cache.reader)).use(logCacheNotFound());
-  return listenHttp({ address, app, log });
+  const app = koaApp(log, metrics).use(logCacheRoutes(cache.reader)).use(logCacheNotFound());
+  return listenHttp({ address, app, log, metrics });
 }

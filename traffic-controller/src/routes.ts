@@ -14,7 +14,7 @@
 
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { type Clock, koaApp, type Log } from '@standpipe/plumbing';
+import { type Clock, koaApp, type Log, type Metrics } from '@standpipe/plumbing';
 import type Koa from 'koa';
 import type { AccessLog } from './access-log.ts';
 import type { Access } from './auth.ts';
@@ -35,6 +35,7 @@ export interface FrontDoorOptions {
   readonly systemDomain: string;
   readonly clock: Clock;
   readonly log: Log;
+  readonly metrics: Metrics;
 }
 
 export interface FrontDoor {
@@ -54,7 +55,7 @@ HTTP       /api/v1/info
 `;
 
 export function frontDoor(options: FrontDoorOptions): FrontDoor {
-  const app = koaApp(options.log);
+  const app = koaApp(options.log, options.metrics);
   app.use(async (ctx, next) => {
     options.accessLog?.write(ctx.req, options.clock.now());
     const target = splitTarget(ctx.req.url ?? '');

@@ -87,10 +87,7 @@ async function open(
     opened.push(resource);
     return resource;
   };
-  const metrics = new Metrics({
-    origin: 'traffic_controller',
-    tags: { source_id: 'traffic_controller' },
-  });
+  const metrics = new Metrics({ origin: 'traffic_controller' });
   const tls = readTls(config.routerTls);
 
   const observed = keep(await observability(config.observability, metrics, log));
@@ -132,12 +129,14 @@ async function open(
     systemDomain: config.systemDomain,
     clock,
     log,
+    metrics,
   });
   const listener = await listenHttp({
     address: config.listenAddress,
     tls: config.certificate && readKeyPair(config.certificate),
     app,
     log,
+    metrics,
     kind: 'ws',
     onUpgrade,
   });

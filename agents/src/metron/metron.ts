@@ -39,7 +39,7 @@ export async function startMetron(
   config: MetronConfig,
   log: Log = createLogger('metron'),
 ): Promise<Metron> {
-  const metrics = new Metrics({ origin: 'metron' });
+  const metrics = new Metrics({ origin: 'metron', tags: { zone: config.zone } });
   let egress: Egress | undefined;
   const counts = metronMetrics(metrics, {
     connected: () => egress?.connected ?? 0,
@@ -64,6 +64,7 @@ export async function startMetron(
       tls: readTls(config.tls),
       services: [door],
       log,
+      metrics,
       drainMs: DRAIN_MS,
     });
     opened.push(listener);
