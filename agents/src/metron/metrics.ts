@@ -63,7 +63,7 @@ export function metronMetrics(metrics: Metrics, readings: MetronReadings): Metro
       'Envelopes sent on a stream that broke: the most that may not have arrived.',
       VERSION,
     ),
-    rejected: metrics.counter('rejected', 'Messages refused because they were malformed.', VERSION),
+    rejected: metrics.counter('malformed', 'Messages refused because they were malformed.', VERSION),
     filtered: metrics.counter(
       'filtered',
       'Logs thrown away because LOGS_DISABLED is set.',
