@@ -21,6 +21,7 @@
  * worth), and what is sent while the proxy is away, since nobody keeps it.
  */
 
+import { setMaxListeners } from 'node:events';
 import * as grpc from '@grpc/grpc-js';
 import { Backoff, type Clock, type Log } from '@standpipe/plumbing';
 import { egressService, Kind, loggregator } from '@standpipe/protos';
@@ -54,6 +55,7 @@ export class Subscriptions implements AsyncDisposable {
 
   constructor(options: SubscriptionOptions) {
     this.#options = options;
+    setMaxListeners(0, this.#stopping.signal); // One for each change of the last seconds.
   }
 
   /** How many streams there are, those not counted that are being replaced. */

@@ -1,4 +1,7 @@
-/** The neighbours of an adapter, for its tests: a reverse log proxy, and a syslog server. */
+/**
+ * For the adapter's tests: its neighbours, a reverse log proxy and a syslog server, and a reader of
+ * RFC 5424 that knows nothing of the writer.
+ */
 
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
@@ -6,8 +9,10 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { Metadata, type ServerWritableStream } from '@grpc/grpc-js';
 import { type GrpcListener, listenGrpc, readTls, type TlsFiles } from '@standpipe/plumbing';
 import { spyLog } from '@standpipe/plumbing/testing';
-import { egressService, loggregator } from '@standpipe/protos';
-import { encodeBatch, numberedLog } from '@standpipe/protos/testing';
+import { Batch, egressService, loggregator, scanEnvelope } from '@standpipe/protos';
+import { encodeBatch, encodeEnvelope, numberedLog } from '@standpipe/protos/testing';
+import type { FrameBuffer } from './framing.ts';
+import { Rfc5424Writer } from './rfc5424.ts';
 
 type EnvelopeInit = loggregator.v2.IEnvelope;
 type Call = ServerWritableStream<Buffer, Buffer>;
@@ -171,4 +176,73 @@ export class SyslogServer implements AsyncDisposable {
       at = end;
     }
   }
+}
+
+/** Writes one envelope's messages; how many, or UNSENDABLE. */
+export function writeEnvelope(
+  frames: FrameBuffer,
+  init: EnvelopeInit,
+  host = '',
+  metadata = true,
+): number {
+  const batch = new Batch();
+  if (!scanEnvelope(encodeEnvelope(init), batch)) throw new Error(batch.mistake);
+  const style = { hostname: Buffer.from(host), metadata };
+  const [start, end] = [batch.start[0] ?? 0, batch.end[0] ?? 0];
+  return new Rfc5424Writer(frames).write(batch.bytes, start, end, style);
+}
+
+/** The parts before the structured data, and all the rest. */
+export function readHeader(
+  text: string,
+): Record<'priority' | 'time' | 'host' | 'app' | 'process' | 'rest', string> {
+  const match = /^\d+ <(-?\d+)>1 (\S+) (\S+) (\S+) (\S+) - (.*)$/s.exec(text);
+  if (!match) throw new Error(`no header in ${text}`);
+  const [, priority = '', time = '', host = '', app = '', process = '', rest = ''] = match;
+  return { priority, time, host, app, process, rest };
+}
+
+/** A message as a receiver sees it. */
+export interface SyslogMessage {
+  readonly priority: string;
+  readonly app: string;
+  readonly data: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  readonly text: string;
+}
+
+/** Splits frames by their lengths and parses each, as RFC 6587 and RFC 5424 say. */
+export function readMessages(bytes: Buffer): SyslogMessage[] {
+  const messages: SyslogMessage[] = [];
+  for (let at = 0; at < bytes.length; ) {
+    const blank = bytes.indexOf(0x20, at);
+    const size = Number(bytes.toString('latin1', at, blank));
+    const frame = bytes.toString('latin1', at, blank + 1 + size);
+    const { priority, app, rest } = readHeader(frame);
+    messages.push({ priority, app, ...parseData(rest) });
+    at = blank + 1 + size;
+  }
+  return messages;
+}
+
+function parseData(rest: string): Pick<SyslogMessage, 'data' | 'text'> {
+  if (rest.startsWith('-')) return { data: {}, text: rest.slice(1) };
+  const data: Record<string, Record<string, string>> = {};
+  let left = rest;
+  for (let id = /^\[([^ \]=]+)/.exec(left); id; id = /^\[([^ \]=]+)/.exec(left)) {
+    const parameters: Record<string, string> = {};
+    left = left.slice(id[0].length);
+    const pattern = /^ ([^ =\]"]*)="((?:\\["\\\]]|[^"\\\]])*)"/;
+    for (let pair = pattern.exec(left); pair; pair = pattern.exec(left)) {
+      parameters[pair[1] ?? ''] = utf8((pair[2] ?? '').replace(/\\(["\\\]])/g, '$1'));
+      left = left.slice(pair[0].length);
+    }
+    if (!left.startsWith(']')) throw new Error(`element not closed: ${left}`);
+    left = left.slice(1);
+    data[id[1] ?? ''] = parameters;
+  }
+  return { data, text: left };
+}
+
+function utf8(latin1: string): string {
+  return Buffer.from(latin1, 'latin1').toString();
 }

@@ -100,7 +100,8 @@ class Connection implements AsyncDisposable {
   write(bytes: Buffer): Promise<void> {
     return this.#within(STALL_LIMIT_MS, 'nothing was read', (done) => {
       this.#socket.write(bytes, (error) => {
-        if (!error) done(); // After an error comes 'close'.
+        // What waits when a socket is destroyed is called back without an error; 'close' follows.
+        if (!error && !this.#socket.destroyed) done();
       });
     });
   }
