@@ -23,6 +23,8 @@ export interface Config {
   readonly tls: TlsFiles;
   /** Readers at a time; one more is refused with RESOURCE_EXHAUSTED. */
   readonly maxEgressStreams: number;
+  /** Connections at a time; the original's number. More are refused, and counted. */
+  readonly maxConnections: number;
   /** Of every Doppler in every zone: nothing is sent twice, so all must be read. */
   readonly dopplerAddresses: readonly string[];
   readonly observability: ObservabilityConfig;
@@ -38,6 +40,8 @@ const IGNORED: readonly string[] = [
   'USE_RFC339',
 ];
 
+const CONNECTIONS_MAX = 500;
+
 export function readConfig(vars: Readonly<NodeJS.ProcessEnv> = process.env): Config {
   const env = new Env(vars, { exempt: IGNORED });
   const host = env.text('RLP_HOST', { fallback: '0.0.0.0' });
@@ -46,6 +50,7 @@ export function readConfig(vars: Readonly<NodeJS.ProcessEnv> = process.env): Con
     address: host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`,
     tls: tlsSettings(env, { ca: 'RLP_CA_FILE', cert: 'RLP_CERT_FILE', key: 'RLP_KEY_FILE' }),
     maxEgressStreams: env.count('MAX_EGRESS_STREAMS', { fallback: 500, min: 1, max: 100_000 }),
+    maxConnections: CONNECTIONS_MAX,
     dopplerAddresses: shardSettings(env).flatMap(({ addresses }) => addresses),
     observability: observabilitySettings(env),
   };

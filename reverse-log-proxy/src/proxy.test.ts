@@ -3,6 +3,7 @@ import { eventually, type SpyLog, spyLog, testTls } from '@standpipe/plumbing/te
 import { loggregator } from '@standpipe/protos';
 import { encodeBatch, numberedLog, numberOf } from '@standpipe/protos/testing';
 import test, { type ExecutionContext } from 'ava';
+import type { Config } from './config.ts';
 import { type ReverseLogProxy, startReverseLogProxy } from './proxy.ts';
 import { FakeEgress, Reader, type ReaderOptions } from './testing.ts';
 
@@ -44,6 +45,16 @@ test('R1: Receiver delivers each envelope by itself, and in order', async (t) =>
     reader[Symbol.dispose]();
     await eventually(() => dopplers[0].calls.length === 0);
   }
+});
+
+test('R2: a connection beyond the limit gets no service, and is counted', async (t) => {
+  const { open, read, metric } = await started(t, { maxConnections: 1 });
+  const first = await open(ANY_LOG);
+  const { code } = await (await read(ANY_LOG)).ended;
+  t.is(code, status.UNAVAILABLE);
+  t.true(metric('connections_refused') >= 1);
+  t.is(metric('subscriptions'), 1);
+  t.is(first.messages.length, 0);
 });
 
 test('R3: a reader beyond the limit is refused, and counted', async (t) => {
@@ -314,7 +325,7 @@ interface Started {
 
 async function started(
   t: ExecutionContext,
-  config: { readonly maxEgressStreams?: number; readonly address?: string } = {},
+  config: Partial<Pick<Config, 'maxEgressStreams' | 'maxConnections' | 'address'>> = {},
   dopplerAddresses?: readonly string[],
 ): Promise<Started> {
   const tls = await certificates();
@@ -328,11 +339,13 @@ async function started(
   });
   const proxy = await startReverseLogProxy(
     {
-      address: config.address ?? '127.0.0.1:0',
+      address: '127.0.0.1:0',
       tls: tls.reverselogproxy,
-      maxEgressStreams: config.maxEgressStreams ?? 500,
+      maxEgressStreams: 500,
+      maxConnections: 500,
       dopplerAddresses: dopplerAddresses ?? dopplers.map(({ address }) => address),
       observability: { metricsPort: 0, statsdAddress: '', metricsIntervalMs: 60_000 },
+      ...config,
     },
     log,
   );

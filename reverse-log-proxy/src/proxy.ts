@@ -52,6 +52,8 @@ export async function startReverseLogProxy(
       return [egress.service];
     },
     log,
+    metrics: all,
+    maxConnections: config.maxConnections,
   });
   const stop = async (): Promise<void> => {
     await listener[Symbol.asyncDispose]();

@@ -48,9 +48,15 @@ export async function startGateway(
   const context = new SseContext({ metrics, log, heartbeatMs, timeoutMs });
   const route = new ReadRoute({ access, client, context, metrics, log });
 
-  const app = koaApp(log);
+  const app = koaApp(log, all);
   app.use((ctx) => route.handle(ctx));
-  const listener = await listenHttp({ address: config.address, tls: https, app, log });
+  const listener = await listenHttp({
+    address: config.address,
+    tls: https,
+    app,
+    log,
+    metrics: all,
+  });
   listener.draining.addEventListener('abort', () => route.endAll(), { once: true });
   const stop = async (): Promise<void> => {
     await listener[Symbol.asyncDispose]();
