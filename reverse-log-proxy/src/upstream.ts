@@ -26,8 +26,11 @@ import type { ProxyMetrics } from './metrics.ts';
 /** Streams of different readers share few connections, so that a stalled one blocks few others. */
 const CONNECTIONS_PER_DOPPLER = 4;
 
-/** How long one attempt to connect is waited for before it is told in the log. */
-const CONNECT_LIMIT_MS = 10_000;
+/**
+ * How long one attempt to connect is waited for before it is told in the log. Closing a client does
+ * not end such a wait, so it must be shorter than a process may take to drain.
+ */
+const CONNECT_LIMIT_MS = 1000;
 
 /** A stream that lasted this long, or brought anything, was a good one. */
 const STEADY_MS = 1000;
