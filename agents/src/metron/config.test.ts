@@ -35,9 +35,18 @@ test('takes the settings of the original, and is then a pool', (t) => {
     LOGS_DISABLED: '1',
   });
   t.true(config.isPool);
+  t.is(config.udpPort, undefined);
   t.is(config.zone, 'z1');
   t.is(config.addressWithZone, 'z1.doppler.service.cf.internal:8082');
   t.true(config.logsDisabled);
+});
+
+test('takes dropsonde in where it is told to', (t) => {
+  const vars = { ...TLS, ROUTER_ADDR: 'h:1', AGENT_INCOMING_UDP_PORT: '3457', AGENT_JOB: 'router' };
+  const { udpPort, v1Defaults } = readConfig(vars);
+  t.is(udpPort, 3457);
+  t.deepEqual(v1Defaults, { deployment: '', job: 'router', index: '', ip: '' });
+  t.is(readConfig({ ...TLS, ROUTER_ADDR: 'h:1' }).udpPort, undefined);
 });
 
 const MISTAKES: readonly [string, Record<string, string>, RegExp][] = [

@@ -10,10 +10,15 @@ import {
   type Zone,
 } from '@standpipe/plumbing';
 import { TAG_KEYS_MAX } from '@standpipe/protos';
+import type { V1Defaults } from './dropsonde.ts';
 
 export interface MetronConfig extends ObservabilityConfig {
   /** Where programs of this machine send envelopes (gRPC); always on 127.0.0.1. 0 is any free port. */
   readonly port: number;
+  /** Where dropsonde comes in (UDP), also on 127.0.0.1; undefined: it does not. */
+  readonly udpPort?: number | undefined;
+  /** What v1 envelopes get where they have none. */
+  readonly v1Defaults?: V1Defaults;
   /** One certificate, for those who connect and for the Dopplers that it connects to. */
   readonly tls: TlsFiles;
   /** What each envelope is tagged with, where it has no tag of that name. */
@@ -37,8 +42,7 @@ export interface MetronConfig extends ObservabilityConfig {
 
 /** Settings of the original that mean nothing here; they may be set. */
 const OF_THE_ORIGINAL: readonly string[] = [
-  ...['AGENT_INCOMING_UDP_PORT', 'AGENT_DISABLE_UDP', 'AGENT_CIPHER_SUITES', 'AGENT_DEPLOYMENT'],
-  ...['AGENT_JOB', 'AGENT_INDEX', 'AGENT_IP', 'AGENT_METRIC_SOURCE_ID', 'USE_RFC3339'],
+  ...['AGENT_CIPHER_SUITES', 'AGENT_METRIC_SOURCE_ID', 'USE_RFC3339'],
   ...['AGENT_METRIC_BATCH_INTERVAL_MILLISECONDS', 'METRICS_CA_FILE_PATH', 'DEBUG_METRICS'],
   ...['METRICS_CERT_FILE_PATH', 'METRICS_KEY_FILE_PATH', 'PPROF_PORT'],
 ];
@@ -51,6 +55,13 @@ export function readConfig(vars: Readonly<NodeJS.ProcessEnv> = process.env): Met
   const isSharded = env.optional('DOPPLER_SHARDS') !== undefined;
   const config: MetronConfig = {
     port: env.count('AGENT_PORT', { fallback: 3458, min: 0, max: 65_535 }),
+    udpPort: udpPort(env),
+    v1Defaults: {
+      deployment: env.text('AGENT_DEPLOYMENT', { fallback: '' }),
+      job: env.text('AGENT_JOB', { fallback: '' }),
+      index: env.text('AGENT_INDEX', { fallback: '' }),
+      ip: env.text('AGENT_IP', { fallback: '' }),
+    },
     tls: tlsSettings(env, { ca: 'AGENT_CA_FILE', cert: 'AGENT_CERT_FILE', key: 'AGENT_KEY_FILE' }),
     tags: env.map('AGENT_TAGS'),
     logsDisabled: env.flag('LOGS_DISABLED'),
@@ -74,6 +85,13 @@ export function readConfig(vars: Readonly<NodeJS.ProcessEnv> = process.env): Met
   checkTags(env, config.tags);
   env.done();
   return config;
+}
+
+/** Only a port that is set is opened: a machine may have an agent for each zone, and one port. */
+function udpPort(env: Env): number | undefined {
+  const isDisabled = env.flag('AGENT_DISABLE_UDP');
+  const port = env.count('AGENT_INCOMING_UDP_PORT', { fallback: 3457, min: 0, max: 65_535 });
+  return isDisabled || env.optional('AGENT_INCOMING_UDP_PORT') === undefined ? undefined : port;
 }
 
 function ownZone(env: Env, zones: readonly Zone[]): string {

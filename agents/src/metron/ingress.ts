@@ -46,10 +46,11 @@ export function ingress({ process, isBehind, metrics, log }: IngressOptions): Gr
   /** Takes one message in; returns what is wrong with it, or ''. */
   const take = (bytes: Buffer, scan: Scan): string => {
     if (scan(bytes, batch)) {
+      metrics.ingress.add(batch.count);
       process(batch);
       return '';
     }
-    metrics.rejected.add(1);
+    metrics.malformed.add(1);
     log.limited('malformed', 'warn', { mistake: batch.mistake }, 'a message was refused');
     return batch.mistake;
   };

@@ -1,8 +1,8 @@
 /**
  * What a metron agent counts, under the names of loggregator-agent-release v8.3.9.
  *
- * ingress = egress + dropped + filtered + what waits; and of egress, at most `unconfirmed` never
- * arrived.
+ * ingress (less what of v1 is malformed) = egress + dropped + filtered + what waits; and of egress,
+ * at most `unconfirmed` never arrived.
  */
 
 import {
@@ -15,10 +15,12 @@ import {
 
 export interface MetronMetrics {
   readonly ingress: Counter;
+  readonly ingressV1: Counter;
   readonly egress: Counter;
   readonly droppedEgress: Counter;
   readonly unconfirmed: Counter;
-  readonly rejected: Counter;
+  readonly malformed: Counter;
+  readonly malformedV1: Counter;
   readonly filtered: Counter;
   readonly originMappings: Counter;
   readonly totalsForgotten: Counter;
@@ -34,6 +36,9 @@ export interface MetronReadings {
 }
 
 const VERSION = { metric_version: '2.0' };
+const VERSION_1 = { metric_version: '1.0' };
+
+const MALFORMED = 'Messages refused because they were malformed.';
 
 export function metronMetrics(metrics: Metrics, readings: MetronReadings): MetronMetrics {
   const averageSize = new AverageSize(readings.clock ?? systemClock);
@@ -52,6 +57,7 @@ export function metronMetrics(metrics: Metrics, readings: MetronReadings): Metro
   });
   return {
     ingress: metrics.counter('ingress', 'Envelopes received.', VERSION),
+    ingressV1: metrics.counter('ingress', 'Envelopes received.', VERSION_1),
     egress: metrics.counter('egress', 'Envelopes sent to a Doppler.', VERSION),
     droppedEgress: metrics.counter(
       'dropped',
@@ -63,7 +69,8 @@ export function metronMetrics(metrics: Metrics, readings: MetronReadings): Metro
       'Envelopes sent on a stream that broke: the most that may not have arrived.',
       VERSION,
     ),
-    rejected: metrics.counter('malformed', 'Messages refused because they were malformed.', VERSION),
+    malformed: metrics.counter('malformed', MALFORMED, VERSION),
+    malformedV1: metrics.counter('malformed', MALFORMED, VERSION_1),
     filtered: metrics.counter(
       'filtered',
       'Logs thrown away because LOGS_DISABLED is set.',

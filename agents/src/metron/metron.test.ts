@@ -1,7 +1,8 @@
+import { createSocket } from 'node:dgram';
 import { type Client, Metadata, type ServiceError, status as Status } from '@grpc/grpc-js';
 import { dial, readTls, type TlsFiles, type Zone } from '@standpipe/plumbing';
 import { eventually, spyLog, testTls } from '@standpipe/plumbing/testing';
-import { ingressService, type loggregator, ownerOf, PackedBatch } from '@standpipe/protos';
+import { events, ingressService, type loggregator, ownerOf, PackedBatch } from '@standpipe/protos';
 import { encodeBatch, encodeEnvelope, numberedLog } from '@standpipe/protos/testing';
 import test, { type ExecutionContext } from 'ava';
 import { IngressClient } from '../ingress-client.ts';
@@ -126,7 +127,7 @@ test('refuses a malformed message, and goes on for everybody else', async (t) =>
   }
   emit(app, ['s'], 7);
   await eventually(() => received(dopplers.az1) === 1);
-  t.is(value(metron, 'rejected'), 3);
+  t.is(value(metron, 'malformed'), 3);
   t.is(value(metron, 'ingress'), 1);
 });
 
@@ -179,6 +180,37 @@ test('holds five connections to a pool, and keeps each source in order', async (
   await eventually(() => received(dopplers.az1) === 2000);
   for (const source of SOURCES) t.deepEqual(numbersOf(doppler, source), range(0, 50));
   t.is(value(metron, 'doppler_connections'), 5);
+});
+
+test('takes dropsonde in by UDP, and counts what it can not read', async (t) => {
+  const { dopplers, metron } = await setUp(t, { az1: 1 }, { udpPort: 0, logsDisabled: true });
+  const socket = createSocket('udp4');
+  t.teardown(() => socket.close());
+  const { EventType } = events.Envelope;
+  for (const init of [
+    { counterEvent: { name: 'c', delta: 3 }, eventType: EventType.CounterEvent },
+    { counterEvent: { name: 'c', delta: 4 }, eventType: EventType.CounterEvent },
+    {
+      logMessage: { message: Buffer.from('hi'), message_type: 1, timestamp: 1 },
+      eventType: EventType.LogMessage,
+    },
+  ]) {
+    const bytes = events.Envelope.encode({ origin: 'old', ...init }).finish();
+    socket.send(bytes, metron.udpPort ?? 0, '127.0.0.1');
+  }
+  socket.send('not an envelope', metron.udpPort ?? 0, '127.0.0.1');
+  const [doppler] = dopplers.az1 ?? [];
+  await eventually(() => doppler?.envelopes.length === 3);
+  await eventually(() => value(metron, 'malformed') === 1);
+  t.deepEqual(
+    doppler?.envelopes.map(({ source_id, counter }) => [source_id, Number(counter?.total ?? -1)]),
+    [
+      ['old', 3],
+      ['old', 7],
+      ['old', -1],
+    ],
+  );
+  t.is(value(metron, 'ingress'), 4);
 });
 
 // Dopplers break streams and come and go; what went in came out once, or is accounted for.

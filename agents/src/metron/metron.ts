@@ -2,7 +2,8 @@
  * A metron agent: takes the envelopes of its machine in and sends each to the Doppler that owns
  * its source.
  *
- *     programs ──gRPC──▶ ingress ──▶ processor ──▶ egress: a lane per Doppler ──gRPC──▶ Dopplers
+ *     programs ──gRPC──▶ ingress ────┬──▶ processor ──▶ egress: a lane per Doppler ──gRPC──▶ Dopplers
+ *     old ones ──UDP──▶ dropsonde ───┘
  *
  * Only the lanes hold envelopes: see docs/operating.md for their limits. To stop, it takes no more
  * in, sends what waits, and hangs up.
@@ -17,10 +18,12 @@ import {
   readTls,
 } from '@standpipe/plumbing';
 import { closeAll } from '../close-all.ts';
+import { Datagrams } from '../datagrams.ts';
 import type { MetronConfig } from './config.ts';
+import { Dropsonde } from './dropsonde.ts';
 import { Egress } from './egress.ts';
 import { ingress } from './ingress.ts';
-import { metronMetrics } from './metrics.ts';
+import { type MetronMetrics, metronMetrics } from './metrics.ts';
 import { Processor } from './processor.ts';
 
 /** How long streams may take to end once the agent stops; what they still send is taken. */
@@ -30,6 +33,8 @@ export interface Metron extends AsyncDisposable {
   /** Where programs connect (gRPC). */
   readonly address: string;
   readonly port: number;
+  /** Where dropsonde comes in (UDP), if it does. */
+  readonly udpPort: number | undefined;
   /** Where /metrics answers. */
   readonly metricsPort: number;
   readonly metrics: Metrics;
@@ -68,9 +73,12 @@ export async function startMetron(
       drainMs: DRAIN_MS,
     });
     opened.push(listener);
+    const dropsonde = await openDropsonde(config, processor, counts, log);
+    if (dropsonde) opened.push(dropsonde);
     return {
       address: listener.address,
       port: listener.port,
+      udpPort: dropsonde?.port,
       metricsPort: shown.port,
       metrics,
       [Symbol.asyncDispose]: () => closeAll(opened),
@@ -79,4 +87,27 @@ export async function startMetron(
     await closeAll(opened);
     throw error;
   }
+}
+
+/** Opens the old door, if it has a port. LOGS_DISABLED does not concern it. */
+async function openDropsonde(
+  config: MetronConfig,
+  processor: Processor,
+  metrics: MetronMetrics,
+  log: Log,
+): Promise<Datagrams | undefined> {
+  const { udpPort, v1Defaults = { deployment: '', job: '', index: '', ip: '' } } = config;
+  if (udpPort === undefined) return undefined;
+  const dropsonde = new Dropsonde({
+    defaults: v1Defaults,
+    process: (batch) => processor.process(batch, true),
+    metrics,
+    log,
+  });
+  return Datagrams.open({
+    host: '127.0.0.1',
+    port: udpPort,
+    take: (datagram) => dropsonde.take(datagram),
+    log,
+  });
 }

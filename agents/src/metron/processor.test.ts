@@ -79,7 +79,7 @@ test('routes by the source id that was filled in', (t) => {
   t.deepEqual(it.routed, ['abc', 'def', '']);
 });
 
-test('throws logs away when told to, and counts them in and out', (t) => {
+test('throws logs away when told to, and counts them', (t) => {
   const it = machine({ logsDisabled: true });
   const out = outOf(it, [
     { source_id: 'a', log: { payload: Buffer.from('x') } },
@@ -90,7 +90,6 @@ test('throws logs away when told to, and counts them in and out', (t) => {
     out.map(({ source_id }) => source_id),
     ['b', 'c'],
   );
-  t.is(it.metrics.ingress.value, 3);
   t.is(it.metrics.filtered.value, 1);
 });
 

@@ -53,12 +53,13 @@ export class Processor {
     this.#totals = options.totals ?? new CounterTotals();
   }
 
-  /** Passes on all envelopes of a scanned batch, whose bytes are copied. */
-  process(batch: Batch): void {
+  /**
+   * Passes on all envelopes of a scanned batch, whose bytes are copied. `keepsLogs` is for those
+   * that LOGS_DISABLED does not concern.
+   */
+  process(batch: Batch, keepsLogs: boolean = !this.#logsDisabled): void {
     const { count } = batch;
-    this.#metrics.ingress.add(count);
     const forgottenBefore = this.#totals.forgotten;
-    const keepsLogs = !this.#logsDisabled;
     let filtered = 0;
     for (let index = 0; index < count; index += 1) {
       if (keepsLogs || batch.kind[index] !== Kind.log) this.#pass(batch, index);

@@ -9,9 +9,9 @@
 
 import { createLogger, type Log, Metrics, observability, readTls } from '@standpipe/plumbing';
 import { closeAll } from '../close-all.ts';
+import { Datagrams } from '../datagrams.ts';
 import { IngressClient } from '../ingress-client.ts';
 import type { InjectorConfig } from './config.ts';
-import { Datagrams } from './datagrams.ts';
 import { Injector } from './injector.ts';
 import { injectorMetrics } from './metrics.ts';
 import { SeriesTable } from './series.ts';
