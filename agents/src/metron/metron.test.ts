@@ -82,6 +82,7 @@ test('sends to the other zone while its own is away, and no longer when one is b
   const { dopplers, files, metron } = await setUp(t, { az1: 2, az2: 2 });
   const app = connect(t, metron, files.rep);
   for (const doppler of dopplers.az1 ?? []) await doppler[Symbol.asyncDispose]();
+  await eventually(() => dopplers.az2?.every(({ streams }) => streams === 1));
   emit(app, SOURCES, 0);
   await eventually(() => received(dopplers.az2) === 40);
   for (const [shard, doppler] of (dopplers.az2 ?? []).entries()) {
