@@ -17,6 +17,9 @@ const DRAIN_LIMIT_MS = 10_000;
 /** How long a process that failed may take to end by itself. */
 const FAILED_LIMIT_MS = 1000;
 
+/** How often a process looks whether its parent is still there. */
+const PARENT_INTERVAL_MS = 500;
+
 /** Signals that come this close to the first are the same wish to stop. */
 const SAME_KEYSTROKE_MS = 1000;
 
@@ -66,6 +69,7 @@ function endOnSignals(stop: AbortController, limitMs: number): void {
     stop.abort();
   };
   process.on('SIGTERM', begin);
+  if (process.env.EXIT_WITH_PARENT === 'true') onParentGone(begin);
   process.on('SIGINT', () => {
     if (stop.signal.aborted && performance.now() - beganAt > SAME_KEYSTROKE_MS) {
       process.stderr.write('a second SIGINT: not waiting for the drain\n');
@@ -83,4 +87,12 @@ function endOnBugs(): void {
   };
   process.on('uncaughtException', onBug);
   process.on('unhandledRejection', onBug);
+}
+
+/** With EXIT_WITH_PARENT, a process whose parent was killed drains: nobody else would end it. */
+function onParentGone(begin: () => void): void {
+  const parent = process.ppid;
+  setInterval(() => {
+    if (process.ppid !== parent) begin();
+  }, PARENT_INTERVAL_MS).unref();
 }

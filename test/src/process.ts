@@ -73,8 +73,9 @@ export class ManagedProcess implements AsyncDisposable {
   /** Starts it, or starts it again, and waits till all its listeners are bound. */
   async start(): Promise<void> {
     const child = spawn(process.execPath, [...this.spec.command], {
-      env: { PATH: process.env.PATH ?? '', ...this.spec.env },
+      env: { PATH: process.env.PATH ?? '', EXIT_WITH_PARENT: 'true', ...this.spec.env },
       stdio: ['ignore', 'ignore', 'pipe'],
+      detached: true, // A terminal's Ctrl-C is for us: we stop them in their order.
     });
     this.#child = child;
     this.#lastLines = [];

@@ -5,7 +5,7 @@
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -44,12 +44,13 @@ export class Rsyslog implements AsyncDisposable {
     const file = join(folder, 'apps.log');
     const configuration = join(folder, 'rsyslog.conf');
     const pidFile = join(folder, 'rsyslog.pid');
-    await rm(pidFile, { force: true });
+    await endFormer(pidFile, configuration);
     await writeFile(configuration, configurationFor(folder, file, port));
 
     const child = spawn('rsyslogd', ['-n', '-f', configuration, '-i', pidFile], {
       env: { PATH },
       stdio: ['ignore', 'ignore', 'pipe'],
+      detached: true, // A terminal's Ctrl-C is for us: what is drained must still find it.
     });
     const rsyslog = new Rsyslog(child, file, port);
     let said = '';
@@ -82,6 +83,14 @@ export class Rsyslog implements AsyncDisposable {
     }
     return false;
   }
+}
+
+/** Ends the rsyslogd of a former run that was killed before it could do so. */
+async function endFormer(pidFile: string, configuration: string): Promise<void> {
+  const pid = Number(await readFile(pidFile, 'utf8').catch(() => ''));
+  const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+  if (pid > 0 && command.includes(configuration)) process.kill(pid);
+  await rm(pidFile, { force: true });
 }
 
 /** Octet counting needs no telling: imptcp sees it by a message's first character. */

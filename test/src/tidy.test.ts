@@ -73,7 +73,7 @@ test('every module says first what it is for', async (t) => {
 });
 
 test('only config modules and the ends of the pipeline read the environment', async (t) => {
-  const allowed = /\/(config|log|start|rsyslog|process)\.ts$|\.test\.ts$|\/testing\.ts$/;
+  const allowed = /\/(config|log|service|start|rsyslog|process)\.ts$|\.test\.ts$|\/testing\.ts$/;
   for (const name of Object.keys(ARROWS)) {
     for (const path of (await sources(name)).filter((path) => !allowed.test(path))) {
       t.false((await text(path)).includes('process.env'), path);
