@@ -86,7 +86,8 @@ async function open(
     bindingsFile,
     onLine: (spec, line) => logs.write(spec, line),
   });
-  opened.push(pipeline);
+  // Their agent ends with the pipeline, so the logs are closed before it.
+  opened.splice(opened.indexOf(logs), 0, pipeline);
   if (stop.aborted) return;
   process.stdout.write(screen({ pipeline, portOf, apps, appsFile, rsyslog }));
   opened.push(watchRates(pipeline.processes, process.stdout));
