@@ -32,6 +32,7 @@ export async function freePorts(listeners: readonly string[]): Promise<PortOf> {
 }
 
 const LOCAL_PORTS: Readonly<Record<string, number>> = {
+  dropsonde: 3457,
   'metron az1': 3458,
   'metron az2': 3459,
   'statsd-injector': 8125,

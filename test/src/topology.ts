@@ -49,7 +49,14 @@ export function listenersOf(zones: Readonly<Record<string, number>>): string[] {
       `log-cache ${zone}/${index}`,
     ]).flat(),
   ]);
-  return [...perZone, 'statsd-injector', 'traffic-controller', 'reverse-log-proxy', 'rlp-gateway'];
+  return [
+    ...perZone,
+    'dropsonde',
+    'statsd-injector',
+    'traffic-controller',
+    'reverse-log-proxy',
+    'rlp-gateway',
+  ];
 }
 
 /** Every process of the pipeline, in the order in which the screen names them. */
@@ -58,7 +65,7 @@ export function topology(options: TopologyOptions): ProcessSpec[] {
   const [firstZone] = zones;
   if (firstZone === undefined) throw new Error('a pipeline needs at least one zone');
   const specs = [
-    ...zones.map((zone) => metron(options, zone)),
+    ...zones.map((zone) => metron(options, zone, zone === firstZone)),
     statsdInjector(options, firstZone),
     ...zones.flatMap((zone) =>
       Array.from({ length: options.zones[zone] ?? 0 }, (_, index) => doppler(options, zone, index)),
@@ -81,7 +88,8 @@ function common({ portOf }: TopologyOptions): Record<string, string> {
   return { METRICS_PORT: '0', STATSD_ADDRESS: `127.0.0.1:${portOf('statsd-injector')}` };
 }
 
-function metron(options: TopologyOptions, zone: string): ProcessSpec {
+/** The first zone's agent takes v1 over UDP as well; on one machine there is one such port. */
+function metron(options: TopologyOptions, zone: string, isFirst: boolean): ProcessSpec {
   return {
     name: `metron ${zone}`,
     sourceId: 'metron',
@@ -89,6 +97,7 @@ function metron(options: TopologyOptions, zone: string): ProcessSpec {
     env: {
       AGENT_PORT: String(options.portOf(`metron ${zone}`)),
       AGENT_ZONE: zone,
+      ...(isFirst ? { AGENT_INCOMING_UDP_PORT: String(options.portOf('dropsonde')) } : {}),
       AGENT_TAGS: `deployment:standpipe,job:metron,index:${zone},ip:127.0.0.1`,
       DOPPLER_SHARDS: shards(options),
       ...tls(options, 'metron', {
@@ -97,7 +106,7 @@ function metron(options: TopologyOptions, zone: string): ProcessSpec {
         key: 'AGENT_KEY_FILE',
       }),
     },
-    listeners: ['grpc', 'metrics'],
+    listeners: ['grpc', ...(isFirst ? ['udp'] : []), 'metrics'],
   };
 }
 

@@ -7,6 +7,7 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { parseAddress } from '@standpipe/plumbing';
 import { eventually } from '@standpipe/plumbing/testing';
+import { events } from '@standpipe/protos';
 import test, { type ExecutionContext } from 'ava';
 import { IngressCaller } from '../clients/ingress.ts';
 import {
@@ -77,6 +78,15 @@ test.serial('each statsd line becomes one gauge in the cache', async (t) => {
     values,
     range(0, 200).map((value) => ({ unit: 'gauge', value })),
   );
+});
+
+test.serial('each dropsonde datagram becomes one envelope', async (t) => {
+  const { pipeline, front } = await testPipeline(t);
+  const { port } = parseAddress(pipeline.process('metron az1').address('udp')) ?? { port: 0 };
+  const socket = createSocket('udp4');
+  t.teardown(() => socket.close());
+  for (const n of range(0, 100)) await sent(socket, dropsonde('v1-app', n), port);
+  await complete(t, 'the front door’s REST', () => readRest(front, 'v1-app'), 100);
 });
 
 test.serial('each line that an app prints is a log of its source, in order', async (t) => {
@@ -189,8 +199,23 @@ async function json(url: string): Promise<unknown> {
   return (await fetch(url)).json();
 }
 
+/** A numbered log as v1 components send it. */
+function dropsonde(appId: string, n: number): Uint8Array {
+  return events.Envelope.encode({
+    origin: 'test',
+    eventType: events.Envelope.EventType.LogMessage,
+    timestamp: n + 1,
+    logMessage: {
+      message: Buffer.from(`line ${n}`),
+      message_type: events.LogMessage.MessageType.OUT,
+      timestamp: n + 1,
+      app_id: appId,
+    },
+  }).finish();
+}
+
 /** Sends one datagram and waits until the kernel has it. */
-function sent(socket: Socket, text: string, port: number): Promise<void> {
+function sent(socket: Socket, text: string | Uint8Array, port: number): Promise<void> {
   return new Promise((resolve, reject) => {
     socket.send(text, port, '127.0.0.1', (error) => (error ? reject(error) : resolve()));
   });
