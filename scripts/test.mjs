@@ -12,12 +12,19 @@ import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
+const LINES_KEPT = 100;
+
 const root = fileURLToPath(new URL('..', import.meta.url));
 const ava = spawn(
   process.execPath,
   ['node_modules/ava/entrypoints/cli.mjs', '--tap', ...process.argv.slice(2)],
-  { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] },
+  { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] },
 );
+// What tests write to stderr matters when one has failed, and then only the last of it.
+let said = [];
+createInterface({ input: ava.stderr }).on('line', (line) => {
+  if (said.push(line) > 2 * LINES_KEPT) said = said.slice(-LINES_KEPT);
+});
 const ended = new Promise((resolve) => ava.on('close', resolve));
 
 let passed = 0;
@@ -41,5 +48,9 @@ for await (const line of createInterface({ input: ava.stdout })) {
 
 const status = await ended;
 if (status !== 0 && failed === 0) failed += 1;
+if (failed > 0)
+  process.stdout.write(
+    `\nThe last that was written to stderr:\n${said.slice(-LINES_KEPT).join('\n')}\n`,
+  );
 process.stdout.write(`\n${passed} passed, ${failed} failed\n`);
 process.exitCode = status ?? 1;

@@ -54,7 +54,8 @@ export async function startDoppler(
   const tls = readTls(config.tls);
   const metrics = new Metrics({
     origin: 'doppler',
-    tags: { zone: config.zone, index: String(config.nodeIndex) },
+    // Where there are others, it must be told which of them this one is.
+    tags: config.zones.length > 0 ? { zone: config.zone, index: String(config.nodeIndex) } : {},
   });
   const counts = dopplerMetrics(metrics);
   const cache = createLogCache({

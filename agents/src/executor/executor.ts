@@ -52,7 +52,10 @@ export async function startExecutor(
   });
   const apps = parseApps(await file.read(), folder);
 
-  const metrics = new Metrics({ origin: 'executor', tags: { cell: String(config.cell.index) } });
+  const metrics = new Metrics({
+    origin: 'executor',
+    tags: config.cell.count > 1 ? { cell: String(config.cell.index) } : {},
+  });
   const counters = executorMetrics(metrics);
   const served = await observability(config.observability, metrics, log);
   const client = new IngressClient({
