@@ -2,10 +2,10 @@
  * The pipeline's law, while processes are killed: in = out + dropped.
  *
  * Numbered lines of several sources go in without a pause. From a seed, processes are killed
- * outright and started again. In the end each line has come out, of the firehose or of a cache,
- * and never twice from the same one; or it is among those that a surviving process counts as
- * dropped, or as written to a peer that died. What is sent after the last one has returned comes
- * out whole.
+ * outright, each once, and started again. In the end each line has come out, of the firehose or of
+ * a cache, and never twice from the same one; or it is among those that a surviving process counts
+ * as dropped, or as written to a peer that died. What is sent after the last one has returned comes
+ * out whole, and the books of each process balance.
  */
 
 import { IngressClient } from '@standpipe/agents';
@@ -27,7 +27,6 @@ const VICTIMS = [
   'reverse-log-proxy',
   'statsd-injector',
 ];
-const KILLS = 4;
 const LINES_BETWEEN = 200;
 const FINAL_LINES = 400;
 
@@ -42,8 +41,8 @@ for (const seed of [1, 2, 3]) {
     await using source = new Source(standpipe);
     await whole(source, firehose);
 
-    for (let kill = 0; kill < KILLS; kill += 1) {
-      const victim = standpipe.pipeline.process(VICTIMS[random(VICTIMS.length)] ?? '');
+    for (const name of shuffled(VICTIMS, random)) {
+      const victim = standpipe.pipeline.process(name);
       await source.emit(random(LINES_BETWEEN));
       await victim.kill();
       await source.emit(LINES_BETWEEN);
@@ -57,8 +56,10 @@ for (const seed of [1, 2, 3]) {
     const out = await settled(t, standpipe, firehose.numbers);
     const missing = out.missing(source.emitted).length;
     const counted = source.lost + (await countedBy(standpipe));
+    t.log(`${source.emitted} emitted, ${missing} missing, ${counted} counted as lost`);
     t.true(missing <= counted, `${missing} are missing, ${counted} are counted`);
     t.true(out.size >= source.emitted / 2, `${out.size} of ${source.emitted} came out`);
+    await balanced(standpipe);
   });
 }
 
@@ -76,7 +77,14 @@ test.serial('without a fault nothing is missing and nothing is counted as lost',
   await eventually(() => firehose.numbers.missing(source.emitted).every((n) => n < before));
   t.deepEqual((await settled(t, standpipe, firehose.numbers)).missing(source.emitted), []);
   t.is(source.lost + (await countedBy(standpipe)), 0);
+  await balanced(standpipe);
 });
+
+/** The same in an order from the seed. */
+function shuffled<T>(items: readonly T[], random: (below: number) => number): T[] {
+  const rest = [...items];
+  return items.flatMap(() => rest.splice(random(rest.length), 1));
+}
 
 /** Sends numbered lines of all sources, as a program beside the agent does. */
 class Source implements AsyncDisposable {
@@ -137,6 +145,22 @@ async function settled(
     out.addSeen(cached);
   }
   return out;
+}
+
+/** Waits until what each agent, and the traffic controller, took in is what it gave out or dropped. */
+async function balanced({ pipeline }: TestPipeline): Promise<void> {
+  for (const managed of pipeline.processes) {
+    if (!['metron', 'traffic_controller'].includes(managed.spec.sourceId)) continue;
+    await eventually(
+      async () => {
+        const text = await page(managed);
+        const out = ['egress', 'dropped', 'filtered', 'waiting'].map((name) => sumOf(text, name));
+        const taken = sumOf(text, 'ingress');
+        return taken > 0 && taken === out.reduce((sum, count) => sum + count, 0);
+      },
+      { what: `the books of ${managed.spec.name}` },
+    );
+  }
 }
 
 /** What the running processes count as dropped, or as written to a peer that died. */
