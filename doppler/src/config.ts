@@ -9,8 +9,9 @@ import {
   observabilitySettings,
   type TlsFiles,
   tlsSettings,
+  type Zone,
+  zoneSettings,
 } from '@standpipe/plumbing';
-import { parseShards, ShardsError, type Zone } from '@standpipe/protos';
 
 export interface Config {
   /** Where agents send and subscribers connect: gRPC with mutual TLS, on every interface. */
@@ -95,7 +96,7 @@ export function readConfig(vars: Readonly<NodeJS.ProcessEnv> = process.env): Con
 
 /** Where this Doppler stands among all. Without DOPPLER_SHARDS it stands alone. */
 function placeOf(env: Env): Pick<Config, 'zones' | 'zone' | 'nodeIndex'> {
-  const zones = zonesOf(env);
+  const zones = zoneSettings(env) ?? [];
   const [first] = zones;
   const zone = env.text('DOPPLER_ZONE', { fallback: first?.name ?? '' });
   const nodeIndex = env.count('NODE_INDEX', { fallback: 0, min: 0, max: 65_535 });
@@ -107,16 +108,4 @@ function placeOf(env: Env): Pick<Config, 'zones' | 'zone' | 'nodeIndex'> {
     env.mistake('NODE_INDEX', `is ${nodeIndex}, but its zone has ${own.addresses.length} Dopplers`);
   }
   return { zones, zone, nodeIndex };
-}
-
-function zonesOf(env: Env): readonly Zone[] {
-  const shards = env.optional('DOPPLER_SHARDS');
-  if (shards === undefined) return [];
-  try {
-    return parseShards(shards);
-  } catch (error) {
-    if (!(error instanceof ShardsError)) throw error;
-    for (const mistake of error.mistakes) env.mistake('DOPPLER_SHARDS', mistake);
-    return [];
-  }
 }

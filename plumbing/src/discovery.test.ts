@@ -1,16 +1,28 @@
 import test from 'ava';
-import { shardSettings, staticShards } from './discovery.ts';
-import { Env } from './env.ts';
+import { shardSettings, staticShards, zoneSettings } from './discovery.ts';
+import { ConfigError, Env } from './env.ts';
 
 test('reads zones with their shards in order', (t) => {
-  const env = new Env({ DOPPLER_SHARDS: 'az1=a:1, b:2; az2=c:3' });
+  const env = new Env({ DOPPLER_SHARDS: ' az1 = a:1, b:2; az2=c:3,[::1]:4 ; ' });
   t.deepEqual(staticShards(env), {
     zones: [
       { name: 'az1', addresses: ['a:1', 'b:2'] },
-      { name: 'az2', addresses: ['c:3'] },
+      { name: 'az2', addresses: ['c:3', '[::1]:4'] },
     ],
   });
   env.done();
+});
+
+test('says when no zones are named at all', (t) => {
+  const env = new Env({ ROUTER_ADDR: 'a:1' });
+  t.is(zoneSettings(env), undefined);
+});
+
+test('tells all mistakes in a list of zones at once', (t) => {
+  const env = new Env({ DOPPLER_SHARDS: 'a:1;az2=b,c:0' });
+  zoneSettings(env);
+  const error = t.throws(() => env.done(), { instanceOf: ConfigError });
+  t.is(error?.mistakes.length, 3);
 });
 
 test("makes one zone of the original's addresses", (t) => {
@@ -25,10 +37,23 @@ test("makes one zone of the original's addresses", (t) => {
 for (const [name, vars, message] of [
   ['nothing', {}, /must be set/],
   ['a zone without a name', { DOPPLER_SHARDS: 'a:1' }, /ZONE=HOST:PORT/],
-  ['a bad address', { DOPPLER_SHARDS: 'az1=a' }, /ZONE=HOST:PORT/],
-  ['an empty zone', { DOPPLER_SHARDS: 'az1=' }, /ZONE=HOST:PORT/],
+  ['a zone with an empty name', { DOPPLER_SHARDS: '=a:1' }, /ZONE=HOST:PORT/],
+  ['a gap between zones', { DOPPLER_SHARDS: 'az1=a:1;;az2=b:1' }, /has "": it must be/],
+  ['an empty zone', { DOPPLER_SHARDS: 'az1=' }, /has "", which is not HOST:PORT, in zone az1/],
+  ['a gap between shards', { DOPPLER_SHARDS: 'az1=a:1,' }, /has "", which is not HOST:PORT/],
+  ['a shard without a port', { DOPPLER_SHARDS: 'az1=a' }, /has "a", which is not HOST:PORT/],
+  ['a shard without a host', { DOPPLER_SHARDS: 'az1=:80' }, /has ":80", which is not HOST:PORT/],
+  ['a bare IPv6 shard', { DOPPLER_SHARDS: 'az1=::1:80' }, /"::1:80", which is not HOST:PORT/],
+  ['a URL for a shard', { DOPPLER_SHARDS: 'az1=http://a:80' }, /which is not HOST:PORT/],
+  ['a shard on port 0', { DOPPLER_SHARDS: 'az1=a:0' }, /"a:0", whose port can't be 0/],
+  ['a port that is none', { DOPPLER_SHARDS: 'az1=a:65536' }, /"a:65536", which is not HOST:PORT/],
   ['the same zone twice', { DOPPLER_SHARDS: 'az1=a:1;az1=b:1' }, /az1 twice/],
-  ['only a semicolon', { DOPPLER_SHARDS: ';' }, /no zone/],
+  [
+    'the same shard twice',
+    { DOPPLER_SHARDS: 'az1=a:1;az2=a:1' },
+    /in zone az1 already, in zone az2/,
+  ],
+  ['only a semicolon', { DOPPLER_SHARDS: ';' }, /has "": it must be/],
   ['a bad list', { ROUTER_ADDRS: 'a:1,b' }, /ROUTER_ADDRS is "b"/],
 ] as const) {
   test(`refuses ${name}`, (t) => {

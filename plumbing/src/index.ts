@@ -2,7 +2,13 @@ export { formatAddress, type HostPort, isLoopback, parseAddress } from './addres
 export { announce, type ListenerKind } from './announce.ts';
 export { Backoff, type BackoffOptions } from './backoff.ts';
 export { type Clock, systemClock } from './clock.ts';
-export { type Members, shardSettings, staticShards, type Zone } from './discovery.ts';
+export {
+  type Members,
+  shardSettings,
+  staticShards,
+  type Zone,
+  zoneSettings,
+} from './discovery.ts';
 export { formatDuration, parseDuration } from './duration.ts';
 export { ConfigError, Env, type EnvOptions } from './env.ts';
 export {

@@ -32,7 +32,7 @@ export {
   type RawMethod,
   type RawService,
 } from './services.ts';
-export { ownerOf, parseShards, ShardOwners, ShardsError, type Zone } from './sharding.ts';
+export { ownerOf, ShardOwners, type Zone } from './sharding.ts';
 export { TAG_KEYS_MAX, TagKeys } from './tag-keys.ts';
 export { TagReader } from './tag-reader.ts';
 export { TagPreference } from './tags.ts';

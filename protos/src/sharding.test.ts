@@ -1,6 +1,6 @@
 import test from 'ava';
 import { hashBytes } from './byte-map.ts';
-import { ownerOf, parseShards, SHARDS_MAX, ShardOwners, ShardsError } from './sharding.ts';
+import { ownerOf, SHARDS_MAX, ShardOwners } from './sharding.ts';
 
 // Owners among 2, 3, 4, 5 and 10 shards, as log-cache-release v3.2.0 gives them.
 const COUNTS = [2, 3, 4, 5, 10];
@@ -75,47 +75,6 @@ test('a source id of a megabyte has an owner but is not remembered', (t) => {
   const id = 'x'.repeat(1_000_000);
   t.is(ask(owners, id), ownerOf(id, 3));
   t.is(owners.size, 0);
-});
-
-test('reads zones and addresses in their order', (t) => {
-  t.deepEqual(parseShards('az1=10.0.0.1:8082,doppler-1.internal:8083;az2=[::1]:8082'), [
-    { name: 'az1', addresses: ['10.0.0.1:8082', 'doppler-1.internal:8083'] },
-    { name: 'az2', addresses: ['[::1]:8082'] },
-  ]);
-});
-
-test('blanks and a last semicolon do not matter', (t) => {
-  t.deepEqual(parseShards(' az1 = a:1 , b:2 ; '), [{ name: 'az1', addresses: ['a:1', 'b:2'] }]);
-});
-
-const MISTAKES: readonly (readonly [string, RegExp])[] = [
-  ['', /there is no zone/],
-  ['   ', /there is no zone/],
-  ['a:1', /zone 1 \("a:1"\) has no name/],
-  ['=a:1', /zone 1 .* has no name/],
-  ['az1=a:1;;az2=b:1', /zone 2 \(""\) has no name/],
-  ['az1=', /zone az1: an address is missing/],
-  ['az1=a:1,', /zone az1: an address is missing/],
-  ['az1=a', /"a" is not HOST:PORT/],
-  ['az1=a:b', /"a:b" is not HOST:PORT/],
-  ['az1=:80', /":80" is not HOST:PORT/],
-  ['az1=::1:80', /"::1:80" is not HOST:PORT/],
-  ['az1=http://a:80', /is not HOST:PORT/],
-  ['az1=a:0', /"a:0" has no port/],
-  ['az1=a:65536', /"a:65536" has no port/],
-  ['az1=a:1;az1=b:1', /zone az1 is there twice/],
-  ['az1=a:1;az2=a:1', /zone az2: a:1 is there already, in zone az1/],
-];
-
-for (const [text, message] of MISTAKES) {
-  test(`refuses "${text}" and says why`, (t) => {
-    t.throws(() => parseShards(text), { instanceOf: ShardsError, message });
-  });
-}
-
-test('tells all mistakes at once', (t) => {
-  const error = t.throws(() => parseShards('a:1;az2=b,c:0'), { instanceOf: ShardsError });
-  t.is(error?.mistakes.length, 3);
 });
 
 function ids(count: number): string[] {

@@ -19,17 +19,6 @@ export interface Zone {
   readonly addresses: readonly string[];
 }
 
-/** A list of shards that can't be read; `mistakes` has every reason. */
-export class ShardsError extends Error {
-  override readonly name = 'ShardsError';
-  readonly mistakes: readonly string[];
-
-  constructor(mistakes: readonly string[]) {
-    super(`the shards can't be read: ${mistakes.join('; ')}`);
-    this.mistakes = mistakes;
-  }
-}
-
 const WORD_MASK = (1n << 64n) - 1n;
 
 /** The most shards in one zone: far more than a zone has, few enough for exact doubles. */
@@ -95,58 +84,4 @@ export class ShardOwners {
     this.#owners.set(bytes, start, end, hash, owner);
     return owner;
   }
-}
-
-/**
- * Reads `az1=HOST:PORT,HOST:PORT;az2=HOST:PORT`. Blanks around names and addresses don't matter,
- * nor does a semicolon at the end; everything else that is odd is a mistake, for a list read
- * differently by two processes would route one source to two owners.
- */
-export function parseShards(text: string): Zone[] {
-  const mistakes: string[] = [];
-  const zones: Zone[] = [];
-  const parts = text.split(';').map((part) => part.trim());
-  if (parts.at(-1) === '') parts.pop();
-  if (parts.length === 0) mistakes.push('there is no zone; write NAME=HOST:PORT,HOST:PORT;…');
-
-  const seen = new Map<string, string>();
-  for (const [index, part] of parts.entries()) {
-    const equals = part.indexOf('=');
-    const name = part.slice(0, Math.max(equals, 0)).trim();
-    if (name === '') {
-      mistakes.push(`zone ${index + 1} ("${part}") has no name; write NAME=HOST:PORT`);
-      continue;
-    }
-    if (zones.some((zone) => zone.name === name)) mistakes.push(`zone ${name} is there twice`);
-    const addresses = part
-      .slice(equals + 1)
-      .split(',')
-      .map((address) => address.trim());
-    for (const address of addresses) {
-      const mistake = addressMistake(address) ?? duplicate(address, name, seen);
-      if (mistake !== undefined) mistakes.push(`zone ${name}: ${mistake}`);
-    }
-    if (addresses.length > SHARDS_MAX)
-      mistakes.push(`zone ${name} has more than ${SHARDS_MAX} shards`);
-    zones.push({ name, addresses });
-  }
-
-  if (mistakes.length > 0) throw new ShardsError(mistakes);
-  return zones;
-}
-
-// A host name, an IPv4 address, or an IPv6 address in brackets; then a port.
-const ADDRESS = /^(?:\[[0-9a-fA-F:.]+\]|[^\s[\]:=/]+):(\d{1,5})$/;
-
-function addressMistake(address: string): string | undefined {
-  if (address === '') return 'an address is missing';
-  const port = Number(ADDRESS.exec(address)?.[1] ?? Number.NaN);
-  if (Number.isNaN(port)) return `"${address}" is not HOST:PORT`;
-  return port >= 1 && port <= 65_535 ? undefined : `"${address}" has no port from 1 to 65535`;
-}
-
-function duplicate(address: string, zone: string, seen: Map<string, string>): string | undefined {
-  const other = seen.get(address);
-  seen.set(address, zone);
-  return other === undefined ? undefined : `${address} is there already, in zone ${other}`;
 }
