@@ -155,6 +155,17 @@ test('hands over a connection that asks for an upgrade, and cuts it at the end',
   await closed;
 });
 
+test('answers a request that asks for an upgrade nobody gives like any other', async (t) => {
+  const { listener } = await serving(t, (app) => {
+    app.use((ctx) => {
+      ctx.body = 'plain';
+    });
+  });
+  const socket = await connected(t, listener);
+  socket.write('GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, close\r\nUpgrade: h2c\r\n\r\n');
+  t.regex(await allOf(socket), /^HTTP\/1.1 200 [\s\S]*plain$/);
+});
+
 test('ends connections that wait for nothing at once', async (t) => {
   const { listener, url } = await serving(t, (app) => {
     app.use((ctx) => {

@@ -77,7 +77,14 @@ export async function listenHttp(options: HttpListenOptions): Promise<HttpListen
   const draining = new AbortController();
   const connections = new Connections(server, draining.signal);
   watchRefusals(server, { kind, log: options.log, metrics: options.metrics });
-  if (options.onUpgrade !== undefined) server.on('upgrade', options.onUpgrade);
+  const { onUpgrade } = options;
+  // Node takes a server that listens to this for one that upgrades, and answers nobody who asks.
+  if (onUpgrade !== undefined) {
+    server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
+      connections.handedOver(socket);
+      onUpgrade(request, socket, head);
+    });
+  }
 
   try {
     server.listen(wantedPort, host);
@@ -129,7 +136,11 @@ class Connections {
         if (draining.aborted) server.closeIdleConnections();
       });
     });
-    server.on('upgrade', ({ socket }: IncomingMessage) => this.#fresh.delete(socket));
+  }
+
+  /** Says that a connection was handed over. */
+  handedOver(socket: Socket): void {
+    this.#fresh.delete(socket);
   }
 
   /** Ends those that wait for nothing. */
