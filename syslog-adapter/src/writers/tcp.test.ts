@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { createServer } from 'node:net';
 import { eventually } from '@standpipe/plumbing/testing';
 import test, { type ExecutionContext } from 'ava';
@@ -71,6 +71,39 @@ test('a write that waits rejects when the peer dies', async (t) => {
   for (const socket of server.sockets) socket.resetAndDestroy();
   await written;
   t.false(writer.isOpen);
+});
+
+test('a write to a peer that hangs up and does not read rejects when it is cut', async (t) => {
+  const { server, writer } = await started(t);
+  server.isReading = false;
+  const written = t.throwsAsync(writer.write(Buffer.alloc(64 * 1024 * 1024)), {
+    instanceOf: WriteError,
+  });
+  await eventually(() => server.sockets.size === 1 && writer.isOpen);
+  server.hangUp();
+  await eventually(() => !writer.isOpen);
+  writer.cut();
+  t.regex((await written).message, /the drain is being closed/);
+});
+
+test('an idle connection that the peer does not close is let go of nevertheless', async (t) => {
+  const peers: Socket[] = [];
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
+    peers.push(socket.resume().on('error', () => {})); // It is destroyed then.
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.teardown(() => void server.close());
+  const { port } = server.address() as AddressInfo;
+  const writer = new TcpWriter({ host: '127.0.0.1', port, idleMs: 20 });
+  await writer.write(Buffer.from('3 one'));
+  await eventually(() => !writer.isOpen && peers.length === 1);
+  // What is sent to somebody who has let go is answered with a reset.
+  await eventually(() => {
+    if (peers[0]?.writable) peers[0].write('?');
+    return peers[0]?.destroyed;
+  });
+  t.pass();
 });
 
 test('what was written before it is closed arrives', async (t) => {

@@ -41,12 +41,9 @@ export class TcpWriter implements DrainWriter {
 
   async write(bytes: Buffer): Promise<void> {
     let connection = this.#connection;
-    if (connection === undefined) {
+    if (connection?.isUsable !== true) {
       connection = new Connection(this.#options);
       this.#connection = connection;
-      connection.onGone = () => {
-        if (this.#connection === connection) this.#connection = undefined;
-      };
       await connection.connected();
     }
     await connection.write(bytes);
@@ -63,11 +60,10 @@ export class TcpWriter implements DrainWriter {
 
 /** One TCP connection, from its first packet to its end. */
 class Connection implements AsyncDisposable {
-  /** Called as soon as nothing more can be written. */
-  onGone: () => void = () => {};
   readonly #socket: Socket;
   readonly #peer: string;
   #reason: Error | undefined;
+  #isEnding = false;
 
   constructor({ host, port, idleMs }: TcpWriterOptions) {
     this.#peer = `${host}:${port}`;
@@ -77,18 +73,23 @@ class Connection implements AsyncDisposable {
     socket.on('error', (error) => {
       this.#reason = error; // 'close' follows, and tells whoever waits.
     });
-    socket.on('end', () => this.onGone());
-    socket.on('close', () => this.onGone());
+    socket.on('end', () => {
+      this.#isEnding = true;
+    });
     socket.setTimeout(idleMs, () => {
       if (socket.connecting || socket.writableLength > 0) return;
-      this.onGone();
-      socket.end();
+      void this[Symbol.asyncDispose](); // It does not reject.
     });
     socket.resume();
   }
 
+  /** Whether more can be written: neither side has begun to close it. */
+  get isUsable(): boolean {
+    return !this.#isEnding && !this.#socket.destroyed;
+  }
+
   get isOpen(): boolean {
-    return !this.#socket.connecting && !this.#socket.destroyed;
+    return this.isUsable && !this.#socket.connecting;
   }
 
   connected(): Promise<void> {
@@ -113,6 +114,7 @@ class Connection implements AsyncDisposable {
   /** Closes gracefully: what was written is still sent, and the peer reads it to its end. */
   async [Symbol.asyncDispose](): Promise<void> {
     const socket = this.#socket;
+    this.#isEnding = true;
     if (socket.closed) return;
     const limit = setTimeout(() => socket.destroy(), CLOSE_LIMIT_MS);
     const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()));
