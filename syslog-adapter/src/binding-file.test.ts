@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -67,6 +68,24 @@ test('counts refused drains and names them in the log', async (t) => {
     drain_url: 'https://host/x',
     reason: 'drains with https:// are not supported yet',
   });
+});
+
+test('names a hundred refused drains in the log, and counts the rest', async (t) => {
+  const bad = Array.from({ length: 250 }, (_, n) => `- {url: "https://host", app_id: a${n}}\n`);
+  const { metrics, log } = await opened(t, bad.join(''));
+  t.is(metrics.invalid.value, 250);
+  t.is(log.lines.filter(({ text }) => text === 'a drain was refused').length, 100);
+  const [rest] = log.lines.filter(({ text }) => text === 'more drains were refused');
+  t.deepEqual(rest?.fields, { count: 150 });
+});
+
+test('does not wait for what is no regular file', async (t) => {
+  const { path, seen, metrics, log } = await opened(t, short('one'));
+  await rm(path);
+  execFileSync('mkfifo', [path]);
+  await eventually(() => log.lines.some(({ fields }) => fields.reason === 'no regular file'));
+  t.true(metrics.refreshErrors.value >= 1);
+  t.deepEqual(seen, [['one']]);
 });
 
 interface Opened {

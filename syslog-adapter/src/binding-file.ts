@@ -18,6 +18,8 @@ const LOOK_INTERVAL_MS = 2000;
 /** A file that has been the same for this long is not being written. */
 const SETTLED_MS = 50;
 const FILE_BYTES_MAX = 64 * 1024 * 1024;
+/** Refused drains that have a line in the log each; the rest share one. */
+const REFUSALS_TOLD_MAX = 100;
 
 export interface BindingFileOptions {
   readonly path: string;
@@ -130,15 +132,19 @@ export class BindingFile implements AsyncDisposable {
     }
     metrics.latency.set(clock.now() - startedAt);
     metrics.invalid.set(bindings.refused.filter(({ isInvalid }) => isInvalid).length);
-    for (const { appId, shownUrl, reason } of bindings.refused) {
+    for (const { appId, shownUrl, reason } of bindings.refused.slice(0, REFUSALS_TOLD_MAX)) {
       log.warn({ app_id: appId, drain_url: shownUrl, reason }, 'a drain was refused');
     }
+    const untold = bindings.refused.length - REFUSALS_TOLD_MAX;
+    if (untold > 0) log.warn({ count: untold }, 'more drains were refused');
     onBindings(bindings);
   }
 
   async #content(): Promise<string> {
-    const { size } = await stat(this.#path);
-    if (size > FILE_BYTES_MAX) throw new BindingsError(`larger than ${FILE_BYTES_MAX} bytes`);
+    const stats = await stat(this.#path);
+    // Reading a pipe or a device might never end.
+    if (!stats.isFile()) throw new BindingsError('no regular file');
+    if (stats.size > FILE_BYTES_MAX) throw new BindingsError(`larger than ${FILE_BYTES_MAX} bytes`);
     return readFile(this.#path, 'utf8');
   }
 }

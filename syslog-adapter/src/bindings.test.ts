@@ -51,6 +51,36 @@ test('reads an empty list as no drains', (t) => {
   t.deepEqual(parseBindings('{"results":[]}', RULES).drains, []);
 });
 
+test('reads as JSON what is too long to be read as YAML', (t) => {
+  const entries = Array.from({ length: 60_000 }, (_, n) => ({
+    url: 'syslog://logs.example.com:514',
+    app_id: `33333333-3333-3333-3333-${String(n).padStart(12, '0')}`,
+    hostname: 'organization.space.application',
+    cert: '',
+  }));
+  const json = JSON.stringify(entries);
+  t.true(json.length > 8 * 1024 * 1024);
+  t.is(parseBindings(json, RULES).drains.length, 60_000);
+  t.throws(() => parseBindings(json.slice(0, -1), RULES), {
+    instanceOf: BindingsError,
+    message: /^no JSON \(.*\), and for YAML longer than/,
+  });
+});
+
+test('refuses a URL that is too long for a line of a log', (t) => {
+  const url = `syslog://host:514/${'x'.repeat(8192)}`;
+  const { drains, refused } = parseBindings(JSON.stringify([{ url, app_id: 'a' }]), RULES);
+  t.deepEqual(drains, []);
+  t.deepEqual(refused, [
+    {
+      appId: 'a',
+      shownUrl: '(not shown)',
+      reason: 'the URL is longer than 8192 characters',
+      isInvalid: true,
+    },
+  ]);
+});
+
 const MISTAKES: readonly (readonly [string, RegExp])[] = [
   ['', /must be a list/],
   ['{ not: [a, list', /neither YAML nor JSON/],

@@ -75,6 +75,9 @@ export class BindingsError extends Error {
   }
 }
 
+/** The longest text that is read as YAML: it takes some seconds, and half a gigabyte meanwhile. */
+const YAML_LENGTH_MAX = 8 * 1024 * 1024;
+
 /** Reads a bindings file's text. Throws a BindingsError. */
 export function parseBindings(text: string, rules: BindingRules): Bindings {
   const wanted = wantedDrains(parsed(text));
@@ -113,16 +116,35 @@ interface WantedDrain {
 }
 
 function parsed(text: string): readonly unknown[] {
-  let content: unknown;
-  try {
-    content = parse(text);
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new BindingsError(`neither YAML nor JSON: ${reason}`, { cause: error });
-  }
+  const content = contentOf(text);
   const list = isRecord(content) && 'results' in content ? content.results : content;
   if (Array.isArray(list)) return list;
   throw new BindingsError('must be a list of drains, or hold one under `results`; [] is none');
+}
+
+/** JSON is YAML too, but as such it takes a hundred times as long to read. */
+function contentOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    return yamlOf(text, error);
+  }
+}
+
+function yamlOf(text: string, jsonError: unknown): unknown {
+  if (text.length > YAML_LENGTH_MAX) {
+    const told = `no JSON (${reasonOf(jsonError)}), and for YAML longer than ${YAML_LENGTH_MAX} characters`;
+    throw new BindingsError(told, { cause: jsonError });
+  }
+  try {
+    return parse(text);
+  } catch (error) {
+    throw new BindingsError(`neither YAML nor JSON: ${reasonOf(error)}`, { cause: error });
+  }
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 function wantedDrains(list: readonly unknown[]): readonly WantedDrain[] {
@@ -175,6 +197,9 @@ function isRecord(value: unknown): value is Fields {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** A URL stands in metrics, log lines and notices. */
+const URL_LENGTH_MAX = 8192;
+
 /** Schemes of the original that this adapter has no writer for. */
 const NOT_YET: ReadonlySet<string> = new Set(['syslog-tls:', 'https:', 'https-batch:']);
 
@@ -186,6 +211,9 @@ function drainOf(wanted: WantedDrain, metadata: boolean): DrainBinding | Refusal
     reason,
     isInvalid: true,
   });
+  if (wanted.url.length > URL_LENGTH_MAX) {
+    return refusal('(not shown)', `the URL is longer than ${URL_LENGTH_MAX} characters`);
+  }
   if (!URL.canParse(wanted.url)) return refusal('(not shown)', 'this is no URL');
   const url = new URL(wanted.url);
   const shownUrl = `${url.protocol}//${url.host}${url.pathname}`;
