@@ -16,6 +16,8 @@ export interface FakeEgressOptions {
   readonly answersAtOnce?: boolean;
   /** Refuses every stream. */
   readonly refusal?: { readonly code: grpc.status; readonly details: string };
+  /** Ends every stream after these bytes. */
+  readonly farewell?: Buffer;
 }
 
 /** A server of `loggregator.v2.Egress`, as Dopplers and the proxy are, that sends what it is told. */
@@ -67,6 +69,11 @@ export class FakeEgress implements AsyncDisposable {
     this.requests.push(loggregator.v2.EgressBatchRequest.decode(call.request));
     if (this.#options.refusal) {
       call.emit('error', this.#options.refusal);
+      return;
+    }
+    if (this.#options.farewell) {
+      call.write(this.#options.farewell);
+      call.end();
       return;
     }
     this.calls.push(call);

@@ -32,7 +32,7 @@ const CONNECTIONS_PER_DOPPLER = 4;
  */
 const CONNECT_LIMIT_MS = 1000;
 
-/** A stream that lasted this long, or brought anything, was a good one. */
+/** A stream that lasted this long was a good one, whatever it brought. */
 const STEADY_MS = 1000;
 
 const SERVER_NAME = 'doppler';
@@ -200,11 +200,10 @@ class Stream implements Disposable {
   #read(client: grpc.Client): Promise<{ error?: grpc.ServiceError; isSteady: boolean }> {
     const { path, requestSerialize, responseDeserialize } = egressService.batchedReceiver;
     const openedAt = this.#doppler.clock.now();
-    let hasBrought = false;
     return new Promise((resolve) => {
       const end = (error?: grpc.ServiceError): void => {
         this.#call = undefined;
-        const isSteady = hasBrought || this.#doppler.clock.now() - openedAt >= STEADY_MS;
+        const isSteady = this.#doppler.clock.now() - openedAt >= STEADY_MS;
         resolve({ isSteady, ...(error === undefined ? {} : { error }) });
       };
       const call = client.makeServerStreamRequest(
@@ -215,9 +214,7 @@ class Stream implements Disposable {
       );
       this.#call = call;
       call.on('data', (bytes: Buffer) => {
-        if (this.#isClosed) return; // What had arrived when the reader left.
-        hasBrought = true;
-        this.#onBatch(bytes);
+        if (!this.#isClosed) this.#onBatch(bytes); // Else it had arrived when the reader left.
       });
       call.on('error', end);
       call.on('end', () => end());
