@@ -1,4 +1,4 @@
-import { dial, readTls, systemClock } from '@standpipe/plumbing';
+import { type Clock, dial, readTls, systemClock } from '@standpipe/plumbing';
 import { eventually, spyLog, testTls } from '@standpipe/plumbing/testing';
 import test, { type ExecutionContext } from 'ava';
 import { type DrainBinding, parseBindings } from './bindings.ts';
@@ -42,7 +42,23 @@ test('binding nothing ends all streams', async (t) => {
   t.is(subscriptions.streamCount, 0);
 });
 
-async function started(t: ExecutionContext) {
+test('a proxy that ends each stream is asked again ever more slowly, not in a loop', async (t) => {
+  const waits: number[] = [];
+  const sleep = async (ms: number): Promise<void> => void waits.push(ms);
+  const { proxy, subscriptions } = await started(t, { now: () => 0, sleep });
+  proxy.isHangingUp = true;
+  subscriptions.bind(bindingsOf(1));
+  await eventually(() => waits.length > 9);
+  // Doubled from 10 ms to 2 s, less a fifth at most.
+  const [first = 0, second = 0] = waits;
+  t.true(first <= 10 && second > 10, `${waits}`);
+  t.true(
+    waits.slice(8).every((ms) => ms >= 1600),
+    `${waits}`,
+  );
+});
+
+async function started(t: ExecutionContext, clock: Clock = systemClock) {
   const tls = await testTls('reverselogproxy', 'syslogadapter');
   const proxy = await FakeProxy.listen(tls.reverselogproxy);
   const client = dial({
@@ -54,7 +70,7 @@ async function started(t: ExecutionContext) {
     client,
     shardId: 's',
     log: spyLog(),
-    clock: systemClock,
+    clock,
     onBatch: () => {},
   });
   t.teardown(async () => {

@@ -35,6 +35,8 @@ const STREAMS_MAX = 8;
 const OVERLAP_MS = 1000;
 /** A proxy that says nothing at first may be one of the original, which has nothing to say yet. */
 const ACCEPT_LIMIT_MS = 2000;
+/** After a stream that lasted this long, the next is opened soon. */
+const STEADY_MS = 1000;
 
 export interface SubscriptionOptions {
   readonly client: grpc.Client;
@@ -141,8 +143,10 @@ class Stream implements Disposable {
     const { clock, log } = this.#options;
     const { signal } = this.#closing;
     while (!signal.aborted) {
+      const openedAt = clock.now();
       const reason = await this.#read();
       if (signal.aborted) return;
+      if (clock.now() - openedAt >= STEADY_MS) this.#backoff.reset();
       log.limited('stream', 'warn', { reason }, 'a stream from the reverse log proxy ended');
       await clock.sleep(this.#backoff.next(), signal);
     }
@@ -162,10 +166,7 @@ class Stream implements Disposable {
         metadata,
       );
       this.#call = call;
-      call.on('metadata', () => {
-        this.#backoff.reset();
-        this.#accept();
-      });
+      call.on('metadata', () => this.#accept());
       call.on('data', (bytes: Buffer) => {
         if (!this.#closing.signal.aborted) onBatch(bytes);
       });

@@ -27,6 +27,8 @@ export class FakeProxy implements AsyncDisposable {
   /** Who reads now, and all requests that ever came. */
   readonly readers: Reader[] = [];
   readonly requests: loggregator.v2.EgressBatchRequest[] = [];
+  /** Whether it accepts each request and ends its stream at once. */
+  isHangingUp = false;
   readonly #listener: GrpcListener;
   #turn = 0;
 
@@ -55,6 +57,11 @@ export class FakeProxy implements AsyncDisposable {
   serve(call: Call): void {
     const reader = { call, request: loggregator.v2.EgressBatchRequest.decode(call.request) };
     this.requests.push(reader.request);
+    if (this.isHangingUp) {
+      call.sendMetadata(new Metadata());
+      call.end();
+      return;
+    }
     this.readers.push(reader);
     call.on('cancelled', () => this.readers.splice(this.readers.indexOf(reader), 1));
     call.sendMetadata(new Metadata());
