@@ -111,7 +111,13 @@ function bracketed(form: Map<string, Buffer[]>): Form {
     const key = name.slice(0, open);
     const inner = Buffer.from(name.slice(open + 1, -1));
     form.delete(name);
-    form.set(key, [...(form.get(key) ?? []), inner, ...values]);
+    const all = form.get(key);
+    if (all === undefined) form.set(key, [inner, ...values]);
+    else {
+      // One by one, for there may be as many as fit a request.
+      all.push(inner);
+      for (const value of values) all.push(value);
+    }
   }
   return form;
 }
