@@ -57,6 +57,31 @@ test('goes by chance again when the last member with a name has left', (t) => {
   t.deepEqual(shards(), ['first']);
 });
 
+test('keeps the order of names through ten thousand members of one shard', (t) => {
+  const lottery = { atRandom: () => 0, byHash: () => 0 };
+  const shards = new Shards();
+  const picked: number[] = [];
+  const registrations = Array.from({ length: 10_000 }, (_, n) => {
+    const name = String(n * 7919)
+      .padStart(8, '0')
+      .split('')
+      .reverse()
+      .join('');
+    return { member: { pick: () => picked.push(n) }, shardId: 's', name };
+  });
+  for (const registration of registrations) shards.add(registration);
+  const inOrder = registrations.toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  for (const registration of inOrder) {
+    shards.pick(0, lottery);
+    shards.remove(registration);
+  }
+  t.deepEqual(
+    picked,
+    inOrder.map((registration) => registrations.indexOf(registration)),
+  );
+  t.true(shards.isEmpty);
+});
+
 test('is empty when all have left, and leaves others alone until then', (t) => {
   const { shards, member, isEmpty } = setUp();
   const leaving = [member('a'), member('b', { shardId: 's' }), member('c', { shardId: 's' })];

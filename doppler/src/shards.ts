@@ -10,8 +10,9 @@
  * ordered by name and the envelope's hash decides instead, so that several Dopplers with the same
  * members agree (Loggregator v107.0.21). A member that registers twice counts twice.
  *
- * Hot: `pick` runs for each envelope of each node it fits; it allocates nothing. Adding to a shard
- * and removing from it cost O(members). Array reads are by indexes below the length, hence `as`.
+ * Hot: `pick` runs for each envelope of each node it fits; it allocates nothing. A shard is always
+ * in the order of names, so that adding to it costs a search and a shift, and not a sort: one
+ * request may add ten thousand members. Array reads are by indexes below the length, hence `as`.
  */
 
 /** A subscription, as the selectors see it. */
@@ -39,6 +40,7 @@ export interface Lottery {
 
 interface Shard {
   readonly id: string;
+  /** By the bytes of their names: those without one first, equal ones as they came. */
   readonly registrations: Registration[];
   isDeterministic: boolean;
 }
@@ -64,8 +66,9 @@ export class Shards {
       this.#shardsById.set(shardId, shard);
       this.#shards.push(shard);
     }
-    shard.registrations.push(registration);
-    arrange(shard);
+    const { registrations } = shard;
+    registrations.splice(placeAmong(registrations, registration.name), 0, registration);
+    shard.isDeterministic = hasName(registrations);
   }
 
   /** Takes away what `add` was given; something else than that is nothing to take away. */
@@ -77,7 +80,7 @@ export class Shards {
     const shard = this.#shardsById.get(registration.shardId);
     if (!shard) return;
     removeFrom(shard.registrations, registration);
-    arrange(shard);
+    shard.isDeterministic = hasName(shard.registrations);
     if (shard.registrations.length > 0) return;
     this.#shardsById.delete(shard.id);
     removeFrom(this.#shards, shard);
@@ -100,11 +103,23 @@ export class Shards {
   }
 }
 
-/** Puts a shard in order when one of its members has a name: by bytes, those without first. */
-function arrange(shard: Shard): void {
-  shard.isDeterministic = shard.registrations.some(({ name }) => name !== '');
-  if (!shard.isDeterministic) return;
-  shard.registrations.sort((a, b) => Buffer.compare(Buffer.from(a.name), Buffer.from(b.name)));
+/** Where a name belongs: behind all that are not greater. */
+function placeAmong(registrations: readonly Registration[], name: string): number {
+  const bytes = Buffer.from(name);
+  let low = 0;
+  let high = registrations.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    const other = registrations[middle] as Registration;
+    if (Buffer.compare(Buffer.from(other.name), bytes) <= 0) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** Whether any has a name: if so, the last has. */
+function hasName(registrations: readonly Registration[]): boolean {
+  return (registrations.at(-1)?.name ?? '') !== '';
 }
 
 function removeFrom<T>(list: T[], item: T): void {
