@@ -11,7 +11,13 @@ import { status } from '@grpc/grpc-js';
 import type { GrpcService } from '@standpipe/plumbing';
 import { egressService, loggregator } from '@standpipe/protos';
 import type { Router } from './router.ts';
-import { describeSelectors, readSelectors, SELECTORS_MAX } from './selectors.ts';
+import {
+  COPIES_MAX,
+  describeSelectors,
+  mostCopies,
+  readSelectors,
+  SELECTORS_MAX,
+} from './selectors.ts';
 import { refuse, type SubscriberCall, type Subscriptions } from './subscription.ts';
 
 const { EgressBatchRequest } = loggregator.v2;
@@ -32,6 +38,10 @@ export function egressV2({ router, subscriptions, bufferSize }: EgressV2Options)
       return;
     }
     const selectors = readSelectors(request.selectors);
+    if (mostCopies(selectors) > COPIES_MAX) {
+      refuse(call, status.RESOURCE_EXHAUSTED, `the same selector more than ${COPIES_MAX} times`);
+      return;
+    }
     const { shard_id: shardId, deterministic_name: deterministicName } = request;
     void subscriptions.serve(call, {
       shardId,

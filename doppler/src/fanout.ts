@@ -39,6 +39,8 @@ export interface Frames {
 
 const PLACES = 64;
 const PICKS_AT_FIRST = 16;
+/** Room for more picks than this, which only a huge batch needs, is given back after it. */
+const PICKS_KEPT_MAX = 16_384;
 const NO_PICKS = new Int32Array(0);
 
 /** What one member has picked from the batch at hand, in the order of the batch. */
@@ -80,6 +82,7 @@ class Picks implements Member {
   }
 
   clear(): void {
+    if (this.indexes.length > PICKS_KEPT_MAX) this.indexes = NO_PICKS;
     this.count = 0;
     this.fingerprint = 0;
     this.#isRepeated = false;

@@ -11,6 +11,12 @@ import { Kind, type loggregator } from '@standpipe/protos';
 /** The most selectors of one request; a request of more is refused. */
 export const SELECTORS_MAX = 10_000;
 
+/**
+ * How often one request may list the same selector; one that lists any more often is refused. Each
+ * adds a copy of what it fits, or a share in it, and so few clients can ask for more than there is.
+ */
+export const COPIES_MAX = 10;
+
 export interface Selector {
   /** The source whose envelopes are wanted; empty: those of every source. */
   readonly sourceId: string;
@@ -39,6 +45,19 @@ export function readSelectors(
     } else if (selector.log) read.push({ sourceId, kind: Kind.log, names: [] });
   }
   return read;
+}
+
+/** How often the selector is listed that is listed most often. */
+export function mostCopies(selectors: readonly Selector[]): number {
+  const copies = new Map<string, number>();
+  let most = 0;
+  for (const { sourceId, kind, names } of selectors) {
+    const key = JSON.stringify([sourceId, kind, ...names.toSorted()]);
+    const count = (copies.get(key) ?? 0) + 1;
+    copies.set(key, count);
+    most = Math.max(most, count);
+  }
+  return most;
 }
 
 function gaugeNames({ gauge }: loggregator.v2.ISelector): readonly string[] {

@@ -136,9 +136,26 @@ test('a request that cannot be read is refused, and so is one of too many select
   t.is(code, status.INTERNAL);
   t.regex(details, /malformed request/);
   t.is(counts.malformed.value, 1);
-  const selectors = Array.from({ length: 10_001 }, () => ({ log: {} }));
-  t.is((await open({ selectors }).ended).code, status.RESOURCE_EXHAUSTED);
+  const selectors = Array.from({ length: 10_001 }, (_, n) => ({ source_id: `${n}`, log: {} }));
+  t.like(await open({ selectors }).ended, {
+    code: status.RESOURCE_EXHAUSTED,
+    details: 'more than 10000 selectors',
+  });
   t.is(counts.subscriptions.value, 0);
+});
+
+test('a request that lists one selector so often that it would get copy upon copy is refused', async (t) => {
+  const { open, subscribe, counts } = await setUp(t);
+  const copies = (count: number) =>
+    Array.from({ length: count }, (_, n) => ({
+      gauge: { names: n % 2 ? ['a', 'b'] : ['b', 'a'] },
+    }));
+  t.like(await open({ selectors: copies(11) }).ended, {
+    code: status.RESOURCE_EXHAUSTED,
+    details: 'the same selector more than 10 times',
+  });
+  t.is(counts.subscriptions.value, 0);
+  await subscribe({ selectors: copies(10) });
 });
 
 async function setUp(t: ExecutionContext, { bufferSize = 10_000 } = {}) {
