@@ -28,6 +28,8 @@ const BUFFER_BYTES = 16 * 1024 * 1024;
 /** Text is handed to the writer in pieces of about this size. */
 const PIECE_BYTES = 64 * 1024;
 const PICKED_AT_FIRST = 16;
+/** What an envelope that waits costs besides its bytes, when it came in a batch of its own. */
+const ENVELOPE_COST_BYTES = 256;
 
 /** What all drains of an adapter share. Text is made in one buffer: nobody holds it across a wait. */
 export interface DrainContext {
@@ -79,6 +81,19 @@ export class Drain {
   /** Whether it is connected. */
   get isActive(): boolean {
     return this.#writer.isOpen;
+  }
+
+  /** About what all that waits costs in memory; what the writer has in hand is not in it. */
+  get waitingBytes(): number {
+    return this.#queue.byteLength + this.#queue.count * ENVELOPE_COST_BYTES;
+  }
+
+  /** Drops the older half of what waits, for the sake of other drains. */
+  dropHalf(): void {
+    const kept = this.waitingBytes / 2;
+    let count = 0;
+    while (this.waitingBytes > kept) count += this.#queue.take(1)?.count ?? 0;
+    if (count > 0) this.#dropped(count);
   }
 
   /** Notes that the envelope with this index is for this drain. True for a batch's first. */
@@ -133,7 +148,8 @@ export class Drain {
     const queue = this.#queue;
     for (;;) {
       await queue.whenReady();
-      const item = this.#cut.signal.aborted ? undefined : queue.take();
+      const isCut = this.#cut.signal.aborted;
+      const item = isCut ? undefined : queue.take(Number.POSITIVE_INFINITY, PIECE_BYTES);
       if (item === undefined) break; // Closed and empty, or cut.
       this.#inHand = item.count;
       await this.#send(item);

@@ -6,6 +6,9 @@
  * part. A drain whose binding stays the same stays open when the others change; one that is
  * unbound is given a while to write what waits for it.
  *
+ * A host that is gone can have thousands of drains. When what waits for all of them together costs
+ * too much memory, those for which most waits drop the older half of it, and count it.
+ *
  * Hot: per envelope one look-up and a note for each drain, per batch and drain one copy.
  */
 
@@ -17,9 +20,23 @@ import { TcpWriter } from './writers/tcp.ts';
 /** How long an unbound drain may write what waits for it. */
 const UNBIND_LIMIT_MS = 10_000;
 
+/** What may wait for all drains together, in bytes of memory; each has a limit of its own besides. */
+const WAITING_BYTES_MAX = 512 * 1024 * 1024;
+/** It is added up each time that this part of it has come in. */
+const WAITING_CHECKS = 64;
+
+export interface DrainsOptions {
+  /** A connection on which nothing was written for so long is closed. */
+  readonly idleMs: number;
+  /** Default 512 MiB. */
+  readonly waitingBytesMax?: number;
+}
+
 export class Drains {
   readonly #context: DrainContext;
   readonly #idleMs: number;
+  readonly #waitingBytesMax: number;
+  #uncheckedBytes = 0;
   readonly #batch = new Batch();
   readonly #touched: Drain[] = [];
   /** By identity; and the same by app, which is what a batch needs. */
@@ -28,9 +45,10 @@ export class Drains {
   /** Those that are unbound and still write. */
   readonly #closing = new Map<Drain, Promise<void>>();
 
-  constructor(context: DrainContext, options: { readonly idleMs: number }) {
+  constructor(context: DrainContext, options: DrainsOptions) {
     this.#context = context;
     this.#idleMs = options.idleMs;
+    this.#waitingBytesMax = options.waitingBytesMax ?? WAITING_BYTES_MAX;
   }
 
   /** Drains that are connected now. */
@@ -92,6 +110,8 @@ export class Drains {
     touched.length = 0;
     metrics.ingressAllDrains.add(allDrains);
     if (unmatched > 0) metrics.unmatched.add(unmatched);
+    this.#uncheckedBytes += bytes.length;
+    if (this.#uncheckedBytes >= this.#waitingBytesMax / WAITING_CHECKS) this.#relieve();
   }
 
   /** Closes all drains; each may write what waits for it until the limit. */
@@ -104,6 +124,23 @@ export class Drains {
     this.#byApp.clear();
     await Promise.all(this.#closing.values());
     clearTimeout(cut);
+  }
+
+  /** Has the fullest drains drop half of what waits for them, until all together fit. */
+  #relieve(): void {
+    this.#uncheckedBytes = 0;
+    const drains = [...this.#drains.values(), ...this.#closing.keys()];
+    let waitingBytes = 0;
+    for (const drain of drains) waitingBytes += drain.waitingBytes;
+    if (waitingBytes <= this.#waitingBytesMax) return;
+
+    drains.sort((a, b) => b.waitingBytes - a.waitingBytes);
+    for (const drain of drains) {
+      if (waitingBytes <= this.#waitingBytesMax) return;
+      waitingBytes -= drain.waitingBytes;
+      drain.dropHalf();
+      waitingBytes += drain.waitingBytes;
+    }
   }
 
   #open(binding: DrainBinding): Drain {

@@ -14,7 +14,7 @@ export const REFUSED = -1;
 /** The longest host name, app name and process id, in bytes. */
 export const HOSTNAME_MAX = 255;
 export const APP_NAME_MAX = 48;
-export const PROCESS_ID_MAX = 128;
+const PROCESS_ID_MAX = 128;
 
 /** The longest part of `org.space.app`. */
 const HOST_PART_MAX = 63;
