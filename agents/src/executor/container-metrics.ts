@@ -128,14 +128,14 @@ export class ContainerMetrics implements AsyncDisposable {
   }
 }
 
-export interface Usage {
+interface Usage {
   readonly cpuPercentage: number;
   readonly memoryBytes: number;
   readonly diskBytes: number;
 }
 
 /** The envelope of one measurement. */
-export function encodeContainerMetric(instance: Measured, usage: Usage): Buffer {
+function encodeContainerMetric(instance: Measured, usage: Usage): Buffer {
   const { app, index, guid, log } = instance;
   const { high, low } = log.nextTime();
   const bytes = (value: number): loggregator.v2.IGaugeValue => ({ unit: 'bytes', value });
