@@ -1,4 +1,6 @@
-import { spyLog, testTls } from '@standpipe/plumbing/testing';
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { eventually, spyLog, testTls } from '@standpipe/plumbing/testing';
 import test, { type ExecutionContext } from 'ava';
 import { readConfig } from './config.ts';
 import { ask, FakeDoppler, HANDSHAKE, openSettings } from './testing.ts';
@@ -68,6 +70,25 @@ test('answers by status, body and headers as clients know it', async (t) => {
     }
   }
 });
+
+for (const path of ['/nothing', '/firehose/x', '/']) {
+  test(`an upgrade of ${path} that is not given is closed, though its client keeps its half open`, async (t) => {
+    const [host, port] = (await startOpen(t)).split(':');
+    const client = connect({ host, port: Number(port), allowHalfOpen: true });
+    t.teardown(() => client.destroy());
+    client.on('error', () => undefined); // Writing to a connection that is closed.
+    client.write(
+      `GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n`,
+    );
+    client.resume();
+    await once(client, 'end');
+    await eventually(() => {
+      if (!client.destroyed) client.write('x');
+      return client.destroyed;
+    });
+    t.true(client.destroyed);
+  });
+}
 
 test('negotiates neither compression nor a protocol', async (t) => {
   const address = await startOpen(t);

@@ -122,10 +122,12 @@ export class WebsocketDoors {
 export function responseOn(socket: Duplex, request: IncomingMessage): ServerResponse {
   const response = new ServerResponse(request);
   response.shouldKeepAlive = false;
-  response.assignSocket(socket as Socket); // An upgrade of node:http comes on a Socket.
+  const connection = socket as Socket; // An upgrade of node:http comes on one.
+  response.assignSocket(connection);
   response.once('finish', () => {
-    response.detachSocket(socket as Socket);
-    socket.end();
+    response.detachSocket(connection);
+    // Closed both ways: nobody reads it any more, nor would notice that the client keeps it open.
+    connection.destroySoon();
   });
   return response;
 }
