@@ -46,6 +46,7 @@ export class LogStreamProxy implements Disposable {
 
   /** Serves one request; resolves when all is said or one side has gone. */
   async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (response.destroyed) return; // It left while its token was judged, and will say no more.
     if (this.#streams >= STREAMS_MAX) {
       answer(response, UNAVAILABLE);
       return;
