@@ -6,7 +6,7 @@
  * what the agent doesn't take is lost, and the log says so.
  */
 
-import type { Client } from '@grpc/grpc-js';
+import { type Client, status as Status } from '@grpc/grpc-js';
 import type { Log } from '@standpipe/plumbing';
 import { ingressService, loggregator, nowNanoseconds } from '@standpipe/protos';
 import type { Peer } from './consumer.ts';
@@ -15,6 +15,9 @@ export const EVENT_TITLE: string = 'Traffic Controller has disconnected slow con
 
 const SOURCE_ID = 'traffic_controller';
 const SEND_LIMIT_MS = 1000;
+
+/** How agents end a stream that they have read: the original's with `EOF`, or not at all. */
+const TAKEN: ReadonlySet<Status> = new Set([Status.UNKNOWN, Status.DEADLINE_EXCEEDED]);
 
 export class SlowConsumerEvents implements Disposable {
   readonly #agent: Client | undefined;
@@ -36,13 +39,13 @@ export class SlowConsumerEvents implements Disposable {
       requestSerialize,
       responseDeserialize,
       { deadline: Date.now() + SEND_LIMIT_MS },
-      // The agent need not answer; it has the event when the stream has passed it on.
-      () => undefined,
+      (error) => {
+        if (error === null || TAKEN.has(error.code)) return;
+        const fields = { error: error.message };
+        this.#log.limited('event', 'warn', fields, 'the agent did not take an event');
+      },
     );
-    stream.on('error', ({ message }: Error) => {
-      const fields = { error: message };
-      this.#log.limited('event', 'warn', fields, 'the agent did not take an event');
-    });
+    stream.on('error', () => undefined); // The callback tells.
     stream.write(eventOf(peer));
     stream.end();
   }
