@@ -46,6 +46,14 @@ test('lines are appended to what the file has', async (t) => {
   );
 });
 
+test('a disk that is full is told, and holds up no end', async (t) => {
+  const log = spyLog();
+  const accessLog = await AccessLog.open({ file: '/dev/full', ip: '', log });
+  accessLog.write(requestOf('GET', '/', {}), 0);
+  await t.notThrowsAsync(accessLog[Symbol.asyncDispose]());
+  t.true(log.lines.some(({ text }) => text === 'the access log can not be written'));
+});
+
 test('a file that can not be written is an error at the start', async (t) => {
   await t.throwsAsync(AccessLog.open({ file: '/no/such/folder/a', ip: '', log: spyLog() }), {
     code: 'ENOENT',

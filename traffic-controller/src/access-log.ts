@@ -49,9 +49,10 @@ export class AccessLog implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#stream.destroyed) return;
-    const closed = once(this.#stream, 'close');
-    this.#stream.end();
-    await closed;
+    // It closes in any case; that it could not be written is logged.
+    await new Promise<void>((resolve) => {
+      this.#stream.once('close', resolve).end();
+    });
   }
 }
 

@@ -30,6 +30,9 @@ const LADDER_MAX_MS = 10_000;
 /** A call that lived this long had worked. */
 const STEADY_MS = 1000;
 
+/** How long a call may take to tell why there is no connection: a Doppler that is back tells nothing. */
+const WHY_LIMIT_MS = 1000;
+
 export interface DopplerLinkOptions {
   readonly address: string;
   readonly client: Client;
@@ -168,10 +171,11 @@ export class DopplerLink implements Disposable {
       requestSerialize,
       responseDeserialize,
       Buffer.alloc(0),
+      { deadline: Date.now() + WHY_LIMIT_MS },
     );
     call.on('metadata', () => call.cancel()); // It has just come back: #onState hears of that.
     call.on('error', ({ code, details }: ServiceError) => {
-      if (code === Status.CANCELLED) return;
+      if (code === Status.CANCELLED || code === Status.DEADLINE_EXCEEDED) return;
       const reason = { doppler, reason: details };
       this.#log.limited(`connect ${doppler}`, 'warn', reason, 'a Doppler can not be reached');
     });
