@@ -27,6 +27,7 @@ import {
   MalformedError,
   readCarrier,
 } from './messages.ts';
+import { writtenOnce } from './meta-bytes.ts';
 import { invalidIngress } from './metrics.ts';
 import { ReadError, type Reader } from './reader.ts';
 
@@ -79,6 +80,7 @@ function ingress({ keep, put, metrics }: ServiceOptions): GrpcService {
 }
 
 function egress({ local, cluster }: ServiceOptions): GrpcService {
+  const metaResponse = writtenOnce(encodeMetaResponse);
   return {
     definition: logCacheEgressService,
     implementation: {
@@ -90,7 +92,7 @@ function egress({ local, cluster }: ServiceOptions): GrpcService {
       meta: unary(async ({ request }) => {
         const { localOnly } = decodeMetaRequest(request);
         const { sources, unreachable } = await cluster.meta(localOnly);
-        return { value: encodeMetaResponse(sources), unreachable };
+        return { value: metaResponse(sources), unreachable };
       }),
     },
   };

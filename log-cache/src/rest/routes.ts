@@ -15,6 +15,7 @@ import { uptime } from 'node:os';
 import { status } from '@grpc/grpc-js';
 import { JsonWriter } from '@standpipe/protos';
 import type { Context, Middleware } from 'koa';
+import { writtenOnce } from '../meta-bytes.ts';
 import { ReadError, type Reader } from '../reader.ts';
 import { NO_PROMQL } from '../service.ts';
 import { readForm } from './form.ts';
@@ -40,6 +41,7 @@ const JSON_TYPE = 'application/json';
 export function logCacheRoutes(reader: Reader, options: LogCacheRoutesOptions = {}): Middleware {
   const { version = VERSION_DEFAULT, uptimeSeconds = uptime } = options;
   const writer = new JsonWriter();
+  const metaOnce = writtenOnce(metaBody);
   return async (ctx, next) => {
     const path = cleanPath(ctx.path);
     if (path !== ROOT && !path.startsWith(`${ROOT}/`)) return next();
@@ -55,7 +57,7 @@ export function logCacheRoutes(reader: Reader, options: LogCacheRoutesOptions = 
         answerRead(ctx, { reader, writer, path: path.slice(READ.length) }),
       );
     } else if (path === `${ROOT}/meta`) {
-      await answerCall(ctx, () => answerMeta(ctx, reader));
+      await answerCall(ctx, () => answerMeta(ctx, reader, metaOnce));
     } else {
       answerNotFound(ctx);
     }
@@ -90,11 +92,11 @@ async function answerRead(
   answerResult(ctx, readBody(batch, writer), unreachable);
 }
 
-async function answerMeta(ctx: Context, reader: Reader): Promise<void> {
+async function answerMeta(ctx: Context, reader: Reader, bodyOf: typeof metaBody): Promise<void> {
   const timeoutMs = timeoutOf(ctx.get('Grpc-Timeout'));
   const { localOnly } = metaParams(await readForm(ctx));
   const { sources, unreachable } = await within(timeoutMs, reader.meta(localOnly));
-  answerResult(ctx, metaBody(sources), unreachable);
+  answerResult(ctx, bodyOf(sources), unreachable);
 }
 
 /** Answers a call of the gRPC API: by what it gives, or by the status that it fails with. */

@@ -1,0 +1,16 @@
+import test from 'ava';
+import { writtenOnce } from './meta-bytes.ts';
+
+test('writes each map once, and another one anew', (t) => {
+  let count = 0;
+  const bytesOf = writtenOnce((sources) => {
+    count += 1;
+    return Buffer.from([...sources.keys()].join());
+  });
+  const info = { count: 1, expired: 0, oldest: 1n, newest: 1n };
+  const [one, other] = [new Map([['a', info]]), new Map([['b', info]])];
+  t.is(bytesOf(one), bytesOf(one));
+  t.is(bytesOf(other).toString(), 'b');
+  t.is(bytesOf(one).toString(), 'a');
+  t.is(count, 2);
+});
