@@ -19,6 +19,19 @@ test('kills what is still guarded when it ends, and nothing that was released', 
   await released.ended;
 });
 
+test('keeps up with the restarts of one instance among a thousand', async (t) => {
+  const reaper = new Reaper(spyLog());
+  const nobody = 5_000_000; // Above the numbers that Linux gives to processes.
+  const startedAt = performance.now();
+  for (let group = 0; group < 1000; group += 1) await reaper.guard(nobody + group);
+  for (let group = 1000; group < 1200; group += 1) {
+    await reaper.guard(nobody + group);
+    await reaper.release(nobody + group);
+  }
+  await reaper[Symbol.asyncDispose]();
+  t.true(performance.now() - startedAt < 8000);
+});
+
 test('is replaced when it is killed, by one that knows all groups', async (t) => {
   const log = spyLog();
   const reaper = new Reaper(log);

@@ -18,11 +18,15 @@ import type { Log } from '@standpipe/plumbing';
 
 const SCRIPT = `
 trap '' HUP INT TERM
-groups=' '
+groups=''
 while read -r sign group; do
   case $sign in
     +) groups="$groups$group " ;;
-    -) groups="\${groups%% $group *} \${groups#* $group }" ;;
+    -)
+      kept=''
+      for other in $groups; do [ "$other" = "$group" ] || kept="$kept$other "; done
+      groups=$kept
+      ;;
   esac
 done
 for group in $groups; do kill -s KILL -- "-$group"; done
