@@ -29,12 +29,12 @@ import type { ReadRequest } from './reader.ts';
 import type { MetaInfo } from './store.ts';
 
 /** The name that a Log Cache's certificate carries. */
-export const SERVER_NAME = 'log-cache';
+const SERVER_NAME = 'log-cache';
 /** Request metadata: answer from your own store. */
 export const LOCAL_KEY = 'standpipe-local';
 
-export const READ_DEADLINE_MS = 5000;
-export const SEND_DEADLINE_MS = 3000;
+const READ_DEADLINE_MS = 5000;
+const SEND_DEADLINE_MS = 3000;
 
 export interface LogCacheClientOptions {
   readonly address: string;

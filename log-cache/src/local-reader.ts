@@ -25,7 +25,7 @@ import type { Store } from './store.ts';
 
 /** What a response's own framing needs at most. */
 const FRAMING_BYTES = 16;
-export const READ_BYTES_MAX: number = MAX_MESSAGE_BYTES - FRAMING_BYTES;
+const READ_BYTES_MAX = MAX_MESSAGE_BYTES - FRAMING_BYTES;
 
 export const EMPTY_BATCH: PackedBatch = new PackedBatch(Buffer.alloc(0), 0);
 

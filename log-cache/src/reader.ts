@@ -54,8 +54,8 @@ export class ReadError extends Error {
   }
 }
 
-export const LIMIT_DEFAULT = 100;
-export const LIMIT_MAX = 1000;
+const LIMIT_DEFAULT = 100;
+const LIMIT_MAX = 1000;
 
 /** A request as it is carried out. */
 export interface Query {

@@ -32,7 +32,7 @@ import { invalidIngress } from './metrics.ts';
 import { ReadError, type Reader } from './reader.ts';
 
 /** Response metadata: the nodes, as ZONE/INDEX, that could not be asked. */
-export const PARTIAL_KEY = 'standpipe-partial';
+const PARTIAL_KEY = 'standpipe-partial';
 /** What every way in to PromQL says, for the time being. */
 export const NO_PROMQL = 'PromQL is not served yet by this Log Cache';
 
