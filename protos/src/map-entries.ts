@@ -5,13 +5,15 @@
  * there twice the last entry counts. `find` looks from the end for that reason, and `sort` leaves
  * the earlier ones out.
  *
- * Hot: reused from envelope to envelope; grows to the largest map seen and is never given back.
+ * Hot: reused from envelope to envelope; grows to the largest map seen, but what a map of more than
+ * 4096 entries took is given back.
  * Finding walks all keys, which for the ten to twenty tags of an envelope beats any table.
  */
 
 import { FieldReader } from './fields.ts';
 
 const CAPACITY_AT_FIRST = 32;
+const CAPACITY_KEPT_MAX = 4096;
 
 /** Up to here moving entries one by one beats the call of a sort with a comparison. */
 const INSERTION_MAX = 32;
@@ -41,12 +43,13 @@ export class MapEntries {
   clear(): void {
     this.count = 0;
     this.isSplit = false;
+    if (this.order.length > CAPACITY_KEPT_MAX) this.#resize(CAPACITY_AT_FIRST);
   }
 
   /** Adds the entry whose content is bytes[start, end). */
   add(bytes: Uint8Array, start: number, end: number): void {
     const index = this.count;
-    if (index === this.keyStart.length) this.#grow();
+    if (index === this.order.length) this.#resize(index * 2);
     this.count = index + 1;
     this.entryStart[index] = start;
     this.entryEnd[index] = end;
@@ -173,19 +176,19 @@ export class MapEntries {
     return aEnd - aAt - (bEnd - bAt);
   }
 
-  #grow(): void {
-    this.entryStart = doubled(this.entryStart);
-    this.entryEnd = doubled(this.entryEnd);
-    this.keyStart = doubled(this.keyStart);
-    this.keyEnd = doubled(this.keyEnd);
-    this.valueStart = doubled(this.valueStart);
-    this.valueEnd = doubled(this.valueEnd);
-    this.order = doubled(this.order);
+  #resize(capacity: number): void {
+    this.entryStart = resized(this.entryStart, capacity);
+    this.entryEnd = resized(this.entryEnd, capacity);
+    this.keyStart = resized(this.keyStart, capacity);
+    this.keyEnd = resized(this.keyEnd, capacity);
+    this.valueStart = resized(this.valueStart, capacity);
+    this.valueEnd = resized(this.valueEnd, capacity);
+    this.order = resized(this.order, capacity);
   }
 }
 
-function doubled(column: Int32Array): Int32Array {
-  const larger = new Int32Array(column.length * 2);
-  larger.set(column);
-  return larger;
+function resized(column: Int32Array, capacity: number): Int32Array {
+  const other = new Int32Array(capacity);
+  other.set(capacity < column.length ? column.subarray(0, capacity) : column);
+  return other;
 }

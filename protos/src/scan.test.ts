@@ -6,6 +6,15 @@ import { encodeBatch, encodeEnvelope, leanBatch, randomEnvelopes, randomFrom } f
 
 const { EnvelopeBatch } = loggregator.v2;
 
+test('gives back what a message of very many envelopes took', (t) => {
+  const batch = new Batch();
+  t.true(scanBatch(Buffer.from('0a00'.repeat(100_000), 'hex'), batch));
+  t.is(batch.count, 100_000);
+  t.true(scanBatch(encodeBatch([{ source_id: 'a' }, { source_id: 'b' }]), batch));
+  t.true(batch.capacity < 1000);
+  t.is(batch.sourceId(1), 'b');
+});
+
 test('finds ids, time, kind and name of each envelope', (t) => {
   const batch = scanned(
     encodeBatch([

@@ -44,11 +44,7 @@ const EVENT = 0x52;
  * and its `mistake` says which envelope, and where, it could not be read.
  */
 export function scanBatch(bytes: Buffer, into: Batch): boolean {
-  into.bytes = bytes;
-  into.count = 0;
-  into.kinds = 0;
-  into.mistake = '';
-
+  into.restart(bytes);
   const end = bytes.length;
   for (let at = 0; at < end; ) {
     const frameStart = at;

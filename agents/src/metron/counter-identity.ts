@@ -7,13 +7,16 @@
  * Go writes the tags of an envelope in a new order each time, so they are sorted, by the hash of
  * their names. Of two tags with one name the last counts. The instance id is no part of it.
  *
- * Hot: one call for each counter. It allocates nothing.
+ * Hot: one call for each counter. It allocates nothing; what a counter of more than 4096 tags took
+ * is given back.
  */
 
 import { type CounterReader, hashBytes, TagReader } from '@standpipe/protos';
 
 /** So few bytes are copied faster one by one. */
 const LOOP_BYTES_MAX = 48;
+const CAPACITY_AT_FIRST = 32;
+const CAPACITY_KEPT_MAX = 4096;
 /** Up to this many tags are sorted where they are. */
 const INSERTION_MAX = 64;
 
@@ -32,7 +35,7 @@ export class CounterIdentity {
   #valueEnd: Uint32Array = new Uint32Array(0);
 
   constructor() {
-    this.#grow(32);
+    this.#resize(CAPACITY_AT_FIRST);
   }
 
   /** Reads the identity of the envelope from[0, end); its source id is source[start, stop). */
@@ -60,9 +63,10 @@ export class CounterIdentity {
 
   #readTags(from: Buffer, end: number): void {
     this.#count = 0;
+    if (this.#order.length > CAPACITY_KEPT_MAX) this.#resize(CAPACITY_AT_FIRST);
     for (const tags = this.#tags.over(from, 0, end); tags.next(); ) {
       if (tags.isDeprecated) continue; // A copy of each is among the preferred ones.
-      if (this.#count === this.#order.length) this.#grow(this.#count * 2);
+      if (this.#count === this.#order.length) this.#resize(this.#count * 2);
       const tag = this.#count;
       this.#order[tag] = tag;
       this.#hashes[tag] = hashBytes(from, tags.keyStart, tags.keyEnd);
@@ -124,7 +128,7 @@ export class CounterIdentity {
     this.length = at + length;
   }
 
-  #grow(capacity: number): void {
+  #resize(capacity: number): void {
     this.#order = resized(this.#order, capacity);
     this.#hashes = resized(this.#hashes, capacity);
     this.#keyStart = resized(this.#keyStart, capacity);
@@ -136,6 +140,6 @@ export class CounterIdentity {
 
 function resized(from: Uint32Array, capacity: number): Uint32Array {
   const to = new Uint32Array(capacity);
-  to.set(from);
+  to.set(capacity < from.length ? from.subarray(0, capacity) : from);
   return to;
 }

@@ -499,6 +499,19 @@ test('the frames of a batch are an encoded BatchResponse, and so is each', (t) =
   t.is(packed.withoutFirst(2).bytes.length, v1.bytes.length - (v1.frameStart[2] ?? 0));
 });
 
+test('gives back what a batch of very many envelopes took', (t) => {
+  const batch = new Batch();
+  const toV1 = new ToV1();
+  const frame = encodeBatch([{ counter: { name: 'a' } }]);
+  t.true(scanBatch(Buffer.concat(new Array<Buffer>(70_000).fill(frame)), batch));
+  t.is(toV1.convert(batch).count, 70_000);
+  t.true(scanBatch(frame, batch));
+  const small = toV1.convert(batch);
+  t.is(small.count, 1);
+  t.is(small.app(0), 'system');
+  t.true(small.start.length < 1000);
+});
+
 test('what was converted before is not written over', (t) => {
   const toV1 = new ToV1();
   const kept: { bytes: Buffer; copy: Buffer }[] = [];

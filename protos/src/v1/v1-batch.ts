@@ -8,7 +8,8 @@
  * `bytes` is an encoded plumbing.BatchResponse, and so is any run of its frames. It is never written
  * over; the columns and the app ids hold until the next conversion.
  *
- * Hot: read by number for every subscription. Columns grow to the largest batch seen.
+ * Hot: read by number for every subscription. Columns grow to the largest batch seen; those of more
+ * than 65,536 rows, and app ids of more than a megabyte, are given back.
  */
 
 import { hashBytes } from '../byte-map.ts';
@@ -18,6 +19,10 @@ const SYSTEM = Buffer.from('system');
 const SYSTEM_HASH: number = hashBytes(SYSTEM, 0, SYSTEM.length);
 
 const CAPACITY_AT_FIRST = 128;
+const CAPACITY_KEPT_MAX = 65_536;
+
+const APPS_BYTES_AT_FIRST = 4096;
+const APPS_BYTES_KEPT_MAX = 1024 * 1024;
 
 export class V1Batch {
   bytes: Buffer = Buffer.alloc(0);
@@ -35,7 +40,7 @@ export class V1Batch {
   /** `hashBytes` of the app id. */
   appHash: Uint32Array = new Uint32Array(CAPACITY_AT_FIRST);
   /** The app ids; `system` stands first. */
-  apps: Buffer = Buffer.alloc(4096);
+  apps: Buffer = Buffer.alloc(APPS_BYTES_AT_FIRST);
   #appsEnd = 0;
 
   constructor() {
@@ -46,6 +51,8 @@ export class V1Batch {
     this.bytes = Buffer.alloc(0);
     this.count = 0;
     this.dropped = 0;
+    if (this.start.length > CAPACITY_KEPT_MAX) this.#resize(CAPACITY_AT_FIRST);
+    if (this.apps.length > APPS_BYTES_KEPT_MAX) this.apps = Buffer.alloc(APPS_BYTES_AT_FIRST);
     this.#appsEnd = SYSTEM.copy(this.apps);
   }
 
@@ -62,7 +69,7 @@ export class V1Batch {
   /** Adds a row, whose frame is in the bytes to come; it belongs to `system` until routed. */
   push(frameStart: number, start: number, end: number, isLog: boolean): void {
     const index = this.count;
-    if (index === this.start.length) this.#grow();
+    if (index === this.start.length) this.#resize(index * 2);
     this.frameStart[index] = frameStart;
     this.start[index] = start;
     this.end[index] = end;
@@ -108,19 +115,18 @@ export class V1Batch {
     this.#appsEnd = appsEnd;
   }
 
-  #grow(): void {
-    const capacity = this.start.length * 2;
-    this.frameStart = larger(this.frameStart, new Int32Array(capacity));
-    this.start = larger(this.start, new Int32Array(capacity));
-    this.end = larger(this.end, new Int32Array(capacity));
-    this.isLog = larger(this.isLog, new Uint8Array(capacity));
-    this.appStart = larger(this.appStart, new Int32Array(capacity));
-    this.appEnd = larger(this.appEnd, new Int32Array(capacity));
-    this.appHash = larger(this.appHash, new Uint32Array(capacity));
+  #resize(capacity: number): void {
+    this.frameStart = resized(this.frameStart, new Int32Array(capacity));
+    this.start = resized(this.start, new Int32Array(capacity));
+    this.end = resized(this.end, new Int32Array(capacity));
+    this.isLog = resized(this.isLog, new Uint8Array(capacity));
+    this.appStart = resized(this.appStart, new Int32Array(capacity));
+    this.appEnd = resized(this.appEnd, new Int32Array(capacity));
+    this.appHash = resized(this.appHash, new Uint32Array(capacity));
   }
 }
 
-function larger<T extends Int32Array | Uint32Array | Uint8Array>(from: T, to: T): T {
-  to.set(from);
+function resized<T extends Int32Array | Uint32Array | Uint8Array>(from: T, to: T): T {
+  to.set(from.length > to.length ? from.subarray(0, to.length) : from);
   return to;
 }
