@@ -106,9 +106,9 @@ export class DopplerRoutes implements AsyncDisposable {
 
   #joinOthers(): void {
     if (this.#others.length > 0) return;
-    const { otherZones, connect, onChange } = this.#options;
+    const { otherZones, connect } = this.#options;
     this.#others = otherZones.map(({ addresses }) =>
-      addresses.map((address) => connect(address, onChange)),
+      addresses.map((address) => connect(address, () => this.#onChange())),
     );
     this.#lookLater();
   }
