@@ -6,7 +6,7 @@
  * Latin-1: that is cheaper than UTF-8, and as distinct.
  */
 
-import { type EnvelopeEdit, FieldReader, joinTime, TagReader } from '@standpipe/protos';
+import { type EnvelopeEdit, joinTime, TagReader, ValueMember, ValueParts } from '@standpipe/protos';
 import { plainDecimal } from './plain-decimal.ts';
 
 interface Tag {
@@ -20,7 +20,7 @@ interface Tag {
 
 export class DeprecatedTags {
   readonly #tags = new TagReader();
-  readonly #value = new FieldReader();
+  readonly #value = new ValueParts();
   readonly #found = new Map<string, Tag>();
   #bytes: Buffer = Buffer.alloc(0);
 
@@ -49,19 +49,15 @@ export class DeprecatedTags {
     return this.#found.keys();
   }
 
-  /** Reads a Value message; of several parts the last counts. */
   #readText(start: number, end: number, into: Tag): void {
-    for (const value = this.#value.over(this.#bytes, start, end); value.next(); ) {
-      const { field, wireType } = value;
-      if (field === 1 && wireType === 2) {
-        into.values = this.#bytes;
-        into.start = value.start;
-        into.end = value.end;
-      } else if (field === 2 && wireType === 0) {
-        setText(into, String(joinTime(value.high, value.low)));
-      } else if (field === 3 && wireType === 1) {
-        setText(into, plainDecimal(this.#bytes.readDoubleLE(value.start)));
-      }
+    const value = this.#value.read(this.#bytes, start, end);
+    if (value.member === ValueMember.text) {
+      into.start = value.textStart;
+      into.end = value.textEnd;
+    } else if (value.member === ValueMember.integer) {
+      setText(into, String(joinTime(value.integerHigh, value.integerLow)));
+    } else if (value.member === ValueMember.decimal) {
+      setText(into, plainDecimal(value.decimal));
     }
   }
 }

@@ -17,10 +17,11 @@ import {
   type Batch,
   type EnvelopeEdit,
   encodeTag,
-  FieldReader,
   hashBytes,
   TagKeys,
   TagReader,
+  ValueMember,
+  ValueParts,
 } from '@standpipe/protos';
 import { DeprecatedTags } from './deprecated-tags.ts';
 
@@ -100,7 +101,7 @@ export class OriginReader {
   hash = 0;
 
   readonly #tags = new TagReader();
-  readonly #value = new FieldReader();
+  readonly #value = new ValueParts();
 
   /** Whether the envelope bytes[start, end) has an origin, be it empty. Preferred tags go first. */
   over(bytes: Uint8Array, start: number, end: number): boolean {
@@ -121,13 +122,10 @@ export class OriginReader {
 
   /** A Value's text; a number has none. */
   #readText(bytes: Uint8Array): void {
-    const value = this.#value.over(bytes, this.start, this.end);
-    this.end = this.start;
-    while (value.next()) {
-      const isText = value.field === 1 && value.wireType === 2;
-      this.start = value.start;
-      this.end = isText ? value.end : value.start;
-    }
+    const value = this.#value.read(bytes, this.start, this.end);
+    const isText = value.member === ValueMember.text;
+    this.start = isText ? value.textStart : 0;
+    this.end = isText ? value.textEnd : 0;
   }
 }
 
