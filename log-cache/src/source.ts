@@ -3,7 +3,7 @@
  *
  *     timeline   [ t1 │ t2 │ t2 │ t3 │ t5 ]                  in order of time
  *                   ╲    ╲╱      │    │
- *     segment  │ live │ bytes │ bytes │ bytes │ …            in order of arrival
+ *     segments │ live before after │ bytes │ bytes │ … ⇄ …   in order of arrival
  *
  * A segment is a block of the arena whose first word counts the envelopes in it that are still
  * kept; with the last of them it goes back to the arena. A segment's address and its size follow
@@ -11,9 +11,11 @@
  * at 1 KiB and grow with what the source holds, to 256 KiB: what stands unused in the newest is a
  * small part of what the source has.
  *
- * What is lost: the oldest envelope for each one above `maxCount`, and whatever the store makes
- * this source give. A new envelope that is older than all of a full source is itself the oldest.
- * `expired` counts all of that. What an envelope costs: its bytes rounded up to four, and 16.
+ * What is lost: for each envelope above `maxCount` the oldest by time; and when the store needs
+ * memory, the segment that was begun first, whatever the times in it. By time, many segments would
+ * lose a little and none would come free, once times and arrival do not have the same order. A new
+ * envelope that is older than all of a full source is itself the oldest. `expired` counts all of
+ * that. What an envelope costs: its bytes rounded up to four, and 16.
  *
  * Hot: `put` is called for each envelope; columns and words are read `as number` because the
  * index is below the batch's count, and the address within a block.
@@ -22,6 +24,7 @@
 import assert from 'node:assert/strict';
 import type { Batch } from '@standpipe/protos';
 import { type Arena, bytesOf, classFor, local, NONE, wordsOf } from './arena.ts';
+import type { Judge } from './page.ts';
 import { type Ranked, UNRANKED } from './ranks.ts';
 import { type Room, Timeline } from './timeline.ts';
 
@@ -39,17 +42,27 @@ export interface SourceOptions {
   readonly maxCount: number;
 }
 
-const SEGMENT_HEAD_WORDS = 1;
+const SEGMENT_HEAD_WORDS = 3;
+/** What an envelope shares its segment with at least. */
+export const SEGMENT_HEAD_BYTES: number = SEGMENT_HEAD_WORDS * 4;
+/** The places of the head's words. The neighbours are those that were begun before and after. */
+const LIVE = 0;
+const BEFORE = 1;
+const AFTER = 2;
+
 const SEGMENT_CLASS_MIN = 1;
 const SEGMENT_CLASS_MAX = 5;
 /** A new segment is at most this part of what the source holds. */
 const GROWTH = 4;
 
+/** What a source gives up at once is at most this part of its segments, or one. */
+const SEGMENTS_PER_SWEEP = 32;
+
 const CLASS_SHIFT = 3;
 const LENGTH_SHIFT = 6;
 const LOW_BITS = 7;
 
-export class Source implements Ranked, Room {
+export class Source implements Ranked, Room, Judge {
   readonly id: string;
   readonly timeline: Timeline;
   /** How many envelopes of this source have been given up since it came. */
@@ -66,6 +79,9 @@ export class Source implements Ranked, Room {
   readonly #tally: Tally;
   readonly #maxCount: number;
   #heldBytes = 0;
+  /** The segment that was begun first, and how many there are. */
+  #oldest = NONE;
+  #segments = 0;
   /** The segment that is being filled: where it is, how far it is filled, and its room. */
   #segment = NONE;
   #segmentClass = 0;
@@ -138,23 +154,44 @@ export class Source implements Ranked, Room {
     this.#tally.stored -= wanted;
   }
 
-  /** Gives up the oldest envelopes until memory has come free; all, if none does. */
+  /**
+   * Gives up the segment that was begun first with all that is in it; several, if there are many,
+   * because it takes a walk over the timeline, unless times and arrival have the same order.
+   * While they are to go, segments count their envelopes below zero.
+   */
   expireMemory(): void {
-    const before = this.#heldBytes;
+    if (this.timeline.count === 0) return;
+    let left = Math.max(1, Math.floor(this.#segments / SEGMENTS_PER_SWEEP));
     let count = 0;
-    while (this.timeline.count > 0 && this.#heldBytes === before) {
-      this.#expireFirst();
-      count += 1;
+    for (let segment = this.#oldest; left > 0; left -= 1) {
+      const words = this.#arena.words(segment);
+      const head = local(segment);
+      const live = words[head] as number;
+      words[head] = -live;
+      count += live;
+      segment = words[head + AFTER] as number;
     }
+    this.timeline.sweep(this, count);
     this.expired += count;
     this.#tally.expired += count;
     this.#tally.stored -= count;
   }
 
+  /** Tells a sweep whether an envelope goes, and gives its segment back with the last of it. */
+  drops(address: number, last: number): boolean {
+    const segment = segmentOf(address, last);
+    const words = this.#arena.words(segment);
+    const live = words[local(segment)] as number;
+    if (live > 0) return false;
+    words[local(segment)] = live + 1;
+    if (live === -1) this.#empty(segment, last);
+    return true;
+  }
+
   /** Gives up everything. The source must not be used again. */
   clear(): void {
     this.expire(this.timeline.count);
-    if (this.#segment !== NONE) this.release(this.#segment, this.#segmentClass);
+    if (this.#segment !== NONE) this.#releaseSegment(this.#segment, this.#segmentClass);
     this.#segment = NONE;
     assert.equal(this.#heldBytes, 0, 'what a source held is given back whole');
   }
@@ -174,16 +211,31 @@ export class Source implements Ranked, Room {
     const entry = this.timeline.first();
     const words = this.#arena.words(entry);
     const address = words[local(entry) + 2] as number;
-    const segmentClass = ((words[local(entry) + 3] as number) >>> CLASS_SHIFT) & LOW_BITS;
-    const segment = address & ~(wordsOf(segmentClass) - 1);
+    const last = words[local(entry) + 3] as number;
     this.timeline.dropFirst();
 
+    const segment = segmentOf(address, last);
     const segmentWords = this.#arena.words(segment);
     const live = (segmentWords[local(segment)] as number) - 1;
     segmentWords[local(segment)] = live;
-    if (live > 0) return;
+    if (live === 0) this.#empty(segment, last);
+  }
+
+  /** Gives a segment back that has lost its last envelope; the newest can be filled again. */
+  #empty(segment: number, last: number): void {
     if (segment === this.#segment) this.#usedWords = SEGMENT_HEAD_WORDS;
-    else this.release(segment, segmentClass);
+    else this.#releaseSegment(segment, classOf(last));
+  }
+
+  #releaseSegment(segment: number, segmentClass: number): void {
+    const words = this.#arena.words(segment);
+    const before = words[local(segment) + BEFORE] as number;
+    const after = words[local(segment) + AFTER] as number;
+    if (before === NONE) this.#oldest = after;
+    else this.#arena.words(before)[local(before) + AFTER] = after;
+    if (after !== NONE) this.#arena.words(after)[local(after) + BEFORE] = before;
+    this.#segments -= 1;
+    this.release(segment, segmentClass);
   }
 
   /** Begins a new segment with room for an envelope of so many words. */
@@ -196,17 +248,29 @@ export class Source implements Ranked, Room {
     const segment = this.take(Math.max(wanted, least), least);
     if (segment === NONE) return false;
 
+    this.#append(segment);
     // The old one may have lost its last envelope by now, while room was made.
     const old = this.#segment;
     if (old !== NONE && this.#arena.words(old)[local(old)] === 0) {
-      this.release(old, this.#segmentClass);
+      this.#releaseSegment(old, this.#segmentClass);
     }
     this.#segment = segment;
     this.#segmentClass = this.takenClass;
     this.#usedWords = SEGMENT_HEAD_WORDS;
     this.#segmentWords = wordsOf(this.#segmentClass);
-    this.#arena.words(segment)[local(segment)] = 0;
     return true;
+  }
+
+  /** Makes a segment the newest. */
+  #append(segment: number): void {
+    const words = this.#arena.words(segment);
+    const newest = this.#segment;
+    words[local(segment) + LIVE] = 0;
+    words[local(segment) + BEFORE] = newest;
+    words[local(segment) + AFTER] = NONE;
+    if (newest === NONE) this.#oldest = segment;
+    else this.#arena.words(newest)[local(newest) + AFTER] = segment;
+    this.#segments += 1;
   }
 }
 
@@ -217,4 +281,13 @@ export function lengthOf(word: number): number {
 
 export function kindOf(word: number): number {
   return word & LOW_BITS;
+}
+
+function classOf(word: number): number {
+  return (word >>> CLASS_SHIFT) & LOW_BITS;
+}
+
+/** The segment that an envelope lies in. */
+function segmentOf(address: number, word: number): number {
+  return address & ~(wordsOf(classOf(word)) - 1);
 }

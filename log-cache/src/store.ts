@@ -6,10 +6,10 @@
  *         └──▶ …                                   ─┘
  *
  * What is lost, always counted in `expired`:
- *   - a source has more than `maxPerSource` envelopes: its oldest goes for each new one;
- *   - the budget is used up: the source that holds the most gives its oldest envelopes, until one
- *     of its blocks is free. A block serves hundreds of puts, so the work is spread; and the
- *     quiet are left alone until the busiest are down to their size;
+ *   - a source has more than `maxPerSource` envelopes: its oldest by time goes for each new one;
+ *   - the budget is used up: the source that holds the most gives the envelopes that came to it
+ *     first, a block of them or a thirty-second part. A block serves hundreds of puts, so the work
+ *     is spread; and the quiet are left alone until the busiest are down to their size;
  *   - an envelope is larger than a slab (4 MiB, less when the budget is small), or finds no block
  *     although EVICTIONS_MAX were freed: the envelope itself. Only blocks above 64 KiB can meet
  *     memory that is so cut up;
@@ -31,7 +31,7 @@ import { ARENA_BYTES_MAX, ARENA_BYTES_MIN, Arena, bytesOf, NONE } from './arena.
 import { Cursor } from './cursor.ts';
 import { type StoreMetrics, storeMetrics } from './metrics.ts';
 import { Ranks } from './ranks.ts';
-import { Source, type Tally } from './source.ts';
+import { SEGMENT_HEAD_BYTES, Source, type Tally } from './source.ts';
 import type { Room } from './timeline.ts';
 
 export const MEMORY_LIMIT_BYTES_DEFAULT: number = 256 * 2 ** 20;
@@ -60,8 +60,6 @@ const EVICTIONS_MAX = 32;
 const ID_BYTES_MEAN_MAX = 256;
 /** How many sources are looked at for a quiet one. */
 const QUIET_TRIES = 32;
-/** An envelope shares its segment with the segment's head. */
-const SEGMENT_HEAD_BYTES = 4;
 const NANOSECONDS_PER_MS = 1_000_000n;
 
 export class Store {

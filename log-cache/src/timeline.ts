@@ -1,21 +1,20 @@
 /**
  * The index of one source: an entry for each envelope, in order of time.
  *
- *     page   │ count first class · │ entry │ entry │ entry │       │       │
- *     entry  │ time, upper word │ time, lower word │ where │ length, class, kind │
- *
  *     pages  [ t1 … t9 ] [ t9 … t20 ] [ t21 … t30      ]      ordered, also from page to page
  *              ^ first: what stands before it has expired    ^ the newest go here
  *
  * Pages are blocks of the arena: of 256 bytes at first (15 entries), of 4 KiB (255 entries) once a
  * source has many. An envelope that comes in order is one comparison and four words. A late one is
- * found a place by bisection, behind all of its own time, and moves the entries of one page that
- * are later; when the page is full, the later half moves to a new page. So it never matters how
- * late an envelope is, and no envelope's bytes move.
+ * found a place by bisection, in steps that double from the newest page on, behind all of its own
+ * time; it moves the entries of one page that are later, and when the page is full, a part of it
+ * goes to a new page. So an envelope that is very late costs little more than one that is a bit
+ * late, and no envelope's bytes move. A sweep takes entries out of the midst, in one walk from the
+ * oldest to the last that goes, and joins pages that it leaves half empty.
  *
  * Nothing is lost here: `insert` says NONE when there is no memory for a page. An entry costs 16
  * bytes. `where` is the arena's address of the envelope's bytes; the class is that of the segment
- * they lie in (see segment.ts).
+ * they lie in (see source.ts).
  *
  * Hot: `insert` is called for each envelope. Typed arrays are read `as number` because a page's
  * entries lie within its block.
@@ -23,7 +22,24 @@
 
 import assert from 'node:assert/strict';
 import { joinTime } from '@standpipe/protos';
-import { type Arena, local, NONE, wordsOf } from './arena.ts';
+import { type Arena, local, NONE } from './arena.ts';
+import {
+  appendPage,
+  CLASS,
+  COUNT,
+  capacityOf,
+  ENTRY_WORDS,
+  entryAt,
+  FIRST,
+  HEAD_WORDS,
+  isEarlier,
+  isLater,
+  type Judge,
+  liveIn,
+  packPage,
+  pageClassFor,
+  sweepPage,
+} from './page.ts';
 
 /** Where memory comes from. Taking may evict, and may so shorten this very timeline. */
 export interface Room {
@@ -40,19 +56,16 @@ export interface Place {
   index: number;
 }
 
-const HEAD_WORDS = 4;
-const ENTRY_WORDS = 4;
-const COUNT = 0;
-const FIRST = 1;
-const CLASS = 2;
-
-const PAGE_CLASS_MAX = 2;
+/** Two neighbours become one page if that leaves a quarter of it for what comes late. */
+const JOINED_MAX = 0.75;
 
 export class Timeline {
   readonly #arena: Arena;
   readonly #room: Room;
   readonly #pages: number[] = [];
   readonly #place: Place = { page: 0, index: 0 };
+  /** The address of the entry that came late most recently: a hint, it may have moved since. */
+  #latest = NONE;
   #count = 0;
 
   constructor(arena: Arena, room: Room) {
@@ -139,6 +152,30 @@ export class Timeline {
     this.#room.release(page, words[base + CLASS] as number);
   }
 
+  /** Forgets the entries that the judge drops, from the oldest on, until so many have gone. */
+  sweep(judge: Judge, count: number): void {
+    const pages = this.#pages;
+    let seen = 0;
+    let kept = 0;
+    this.#count -= count;
+    for (let left = count; left > 0; seen += 1) {
+      const page = pages[seen];
+      assert(page !== undefined, 'a sweep ends with the last that is to go');
+      const words = this.#arena.words(page);
+      left -= sweepPage(words, local(page), judge, left);
+      if (
+        liveIn(words, local(page)) === 0 ||
+        (kept > 0 && this.#join(pages[kept - 1] as number, page))
+      ) {
+        this.#room.release(page, this.#classOf(page));
+      } else {
+        pages[kept] = page;
+        kept += 1;
+      }
+    }
+    pages.splice(kept, seen - kept);
+  }
+
   /** Sets `place` before the first entry that is at this time or later. */
   seek(high: number, low: number, place: Place): void {
     // In the last page that begins before this time; the entry may be the first of the next one.
@@ -172,19 +209,27 @@ export class Timeline {
 
   #insertSlowly(high: number, low: number): number {
     const place = this.#place;
-    if (this.#findPlace(high, low, place)) return this.#insertAt(place, high, low);
-    const spare = this.#takePage();
-    if (spare === NONE) return NONE;
-    // Making room may have moved the place, and even made room in its page.
-    if (this.#findPlace(high, low, place)) this.#room.release(spare, this.#classOf(spare));
-    else this.#split(place, spare);
-    return this.#insertAt(place, high, low);
+    if (!this.#findPlace(high, low, place)) {
+      const spare = this.#takePage();
+      if (spare === NONE) return NONE;
+      // Making room may have moved the place, and even made room in its page.
+      if (this.#findPlace(high, low, place)) this.#room.release(spare, this.#classOf(spare));
+      else this.#split(place, spare);
+    }
+    this.#latest = this.#insertAt(place, high, low);
+    return this.#latest;
   }
 
   /** Finds the place behind all entries that are not later; whether its page has room. */
   #findPlace(high: number, low: number, place: Place): boolean {
-    let from = 0;
     let to = this.#pages.length;
+    let from = to - 1;
+    // Most that come late are only a bit late.
+    for (let step = 1; from >= 0 && this.#isPageAfter(from, high, low); step *= 2) {
+      to = from;
+      from -= step;
+    }
+    from = Math.max(0, from);
     while (from < to) {
       const middle = (from + to) >> 1;
       if (this.#isPageAfter(middle, high, low)) to = middle;
@@ -196,7 +241,7 @@ export class Timeline {
     // Between two pages it may as well go to the later one.
     if (place.index < this.endOf(place.page) || !this.#hasRoom(place.page + 1)) return false;
     place.page += 1;
-    place.index = 0;
+    place.index = this.firstIn(place.page);
     return true;
   }
 
@@ -246,8 +291,8 @@ export class Timeline {
   }
 
   /**
-   * Puts a new page behind the full one of the place, and moves there what is later than the
-   * place: nothing when all comes in order, so pages are full then. Sets the place where room is.
+   * Puts a new page behind the full one of the place, moves there what stands behind the cut, and
+   * sets the place where room is. A small page goes over into a larger new one whole.
    */
   #split(place: Place, spare: number): void {
     const page = this.#pages[place.page];
@@ -259,17 +304,52 @@ export class Timeline {
     const base = local(page);
     const count = words[base] as number;
     const room = capacityOf(this.#classOf(spare));
+    if (room > count) {
+      this.#replace(place, spare);
+      return;
+    }
     // A page is never left empty, and a small new page takes no more than it has room for.
-    const cut = Math.max(1, place.index, count - room + 1);
+    const cut = Math.max(1, this.#cutFor(place, count), count - room + 1);
     const spareWords = this.#arena.words(spare);
     const moved = words.subarray(entryAt(base, cut), entryAt(base, count));
     spareWords.set(moved, entryAt(local(spare), 0));
     spareWords[local(spare)] = count - cut;
     words[base] = cut;
     this.#pages.splice(place.page + 1, 0, spare);
-    if (place.index < cut || cut < count) return;
+    if (place.index <= cut && cut < count) return;
     place.page += 1;
-    place.index = 0;
+    place.index -= cut;
+  }
+
+  /**
+   * Where to cut a full page. Behind the newest and within a run, each beside the one before, at
+   * the place: so a run leaves full pages. Otherwise in the middle, where more may come on both sides.
+   */
+  #cutFor(place: Place, count: number): number {
+    const isNewest = place.page + 1 === this.#pages.length && place.index === count;
+    const beside = this.entry(place.page, place.index) - this.#latest;
+    const isRun = beside === 0 || beside === ENTRY_WORDS;
+    return isNewest || isRun ? place.index : count >> 1;
+  }
+
+  /** Moves all of the place's full page to a larger new one, which takes its place. */
+  #replace(place: Place, spare: number): void {
+    const page = this.#pages[place.page] as number;
+    appendPage(this.#arena.words(page), local(page), this.#arena.words(spare), local(spare));
+    this.#pages[place.page] = spare;
+    this.#room.release(page, this.#classOf(page));
+  }
+
+  /** Moves the entries of a page behind those of the page before it, if they fit well. */
+  #join(before: number, page: number): boolean {
+    const words = this.#arena.words(before);
+    const base = local(before);
+    const pageWords = this.#arena.words(page);
+    const live = liveIn(words, base) + liveIn(pageWords, local(page));
+    if (live > capacityOf(this.#classOf(before)) * JOINED_MAX) return false;
+    packPage(words, base);
+    appendPage(pageWords, local(page), words, base);
+    return true;
   }
 
   /** The first index in a page whose time is later (or, not `after`, is at least this time). */
@@ -302,32 +382,4 @@ export class Timeline {
   #classOf(page: number): number {
     return this.#arena.words(page)[local(page) + CLASS] as number;
   }
-}
-
-function entryAt(base: number, index: number): number {
-  return base + HEAD_WORDS + index * ENTRY_WORDS;
-}
-
-function capacityOf(pageClass: number): number {
-  return (wordsOf(pageClass) - HEAD_WORDS) / ENTRY_WORDS;
-}
-
-/** Pages grow with the timeline, so that a quiet source has a small one. */
-function pageClassFor(count: number): number {
-  let pageClass = 0;
-  while (pageClass < PAGE_CLASS_MAX && count >= 4 * capacityOf(pageClass)) pageClass += 1;
-  return pageClass;
-}
-
-/** Whether the entry's time is later than the given one. */
-function isLater(words: Int32Array, entry: number, high: number, low: number): boolean {
-  const entryHigh = words[entry] as number;
-  if (entryHigh !== high) return entryHigh > high;
-  return (words[entry + 1] as number) >>> 0 > low;
-}
-
-function isEarlier(words: Int32Array, entry: number, high: number, low: number): boolean {
-  const entryHigh = words[entry] as number;
-  if (entryHigh !== high) return entryHigh < high;
-  return (words[entry + 1] as number) >>> 0 < low;
 }
