@@ -15,6 +15,9 @@ import {
   times,
 } from './testing.ts';
 
+/** Two thousand instructions and more, all of them alive at each letter. */
+const HEAVY = '(?:a?){1000}a{1000}';
+
 test('answers an unknown source with nothing', async (t) => {
   const { read } = testStore();
   const batch = await read('nobody');
@@ -181,6 +184,21 @@ test('is not slowed down by an expression that would explode elsewhere', async (
   put(counter('a', 1, `${'a'.repeat(40)}!`));
   t.is((await read('a', { nameFilter: '^(a+)+$' })).count, 0);
 });
+
+for (const [what, names, nameFilter] of [
+  ['takes seconds', Array.from({ length: 100 }, (_, n) => 'a'.repeat(2000) + n), HEAVY],
+  ['would take minutes for one name', ['a'.repeat(1_000_000)], HEAVY],
+] as const) {
+  test(`gives up a filter that ${what}, and can be asked again`, async (t) => {
+    const { put, read } = testStore({ memoryLimitBytes: 16 * 2 ** 20 });
+    put(counter('a', 1, 'aa'), ...names.map((name, n) => counter('a', n + 2, name)));
+    await t.throwsAsync(read('a', { nameFilter }), {
+      code: status.RESOURCE_EXHAUSTED,
+      message: /the name filter takes too long/,
+    });
+    t.deepEqual(times(await read('a', { nameFilter: '^aa$' })), [1]);
+  });
+}
 
 test('refuses an answer that no message could carry, and can be asked again', async (t) => {
   const { put, read } = testStore({ memoryLimitBytes: 64 * 2 ** 20 });

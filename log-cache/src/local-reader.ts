@@ -4,7 +4,8 @@
  * A read is done in one turn of the event loop, so it sees the store as it is at one moment. It
  * costs a look at each envelope in the range until the limit is reached, and one copy of what is
  * returned. An answer that would not fit a message is refused with RESOURCE_EXHAUSTED, on which
- * clients ask for less; a single run of equal timestamps may be such an answer.
+ * clients ask for less; a single run of equal timestamps may be such an answer. So is a name filter
+ * that takes longer than a second.
  */
 
 import { status } from '@grpc/grpc-js';
@@ -12,6 +13,7 @@ import { type Counter, MAX_MESSAGE_BYTES, type Metrics } from '@standpipe/plumbi
 import { BatchBuilder, compareTime, nowNanoseconds, PackedBatch } from '@standpipe/protos';
 import type { Cursor } from './cursor.ts';
 import { egressMetric } from './metrics.ts';
+import { SlowFilterError } from './name-filter.ts';
 import {
   type MetaResult,
   type Query,
@@ -44,13 +46,23 @@ export class LocalReader implements Reader {
     const query = queryOf(request, nowNanoseconds());
     const cursor = this.#store.cursor(request.sourceId);
     if (cursor === undefined) return { batch: EMPTY_BATCH, unreachable: [] };
-    const batch = this.#gather(cursor, query);
+    const batch = this.#gatherWithin(cursor, query);
     this.#egress.add(batch.count);
     return { batch, unreachable: [] };
   }
 
   async meta(_localOnly = true): Promise<MetaResult> {
     return { sources: this.#store.meta(), unreachable: [] };
+  }
+
+  #gatherWithin(cursor: Cursor, query: Query): PackedBatch {
+    try {
+      return this.#gather(cursor, query);
+    } catch (error) {
+      this.#builder.take(); // What it holds is nobody's answer.
+      if (!(error instanceof SlowFilterError)) throw error;
+      throw new ReadError(status.RESOURCE_EXHAUSTED, error.message, { cause: error });
+    }
   }
 
   #gather(cursor: Cursor, query: Query): PackedBatch {
@@ -69,7 +81,7 @@ export class LocalReader implements Reader {
       if (!this.#select(cursor, query)) continue;
       lastHigh = timeHigh;
       lastLow = timeLow;
-      if (builder.byteLength > READ_BYTES_MAX) throw tooLarge(builder.take().byteLength);
+      if (builder.byteLength > READ_BYTES_MAX) throw tooLarge(builder.byteLength);
     }
     return builder.take();
   }

@@ -4,7 +4,9 @@
  * Counters and timers pass whose name matches, and gauges with a metric that does; such a gauge is
  * copied with only those metrics in it. Logs, events and envelopes without message never pass.
  * Names are found in the bytes. A source has few different ones, so each is matched once per read;
- * past NAMES_MAX they are matched again. Expressions are RE2's, whose time is linear.
+ * past NAMES_MAX they are matched again. Expressions are RE2's, whose time is linear; but an
+ * expression of thousands of instructions over long names is still slow, and nothing else is done
+ * meanwhile: so matching ends with a SlowFilterError when it has taken a second.
  */
 
 import {
@@ -22,8 +24,18 @@ export class NameFilterError extends Error {
   override readonly name = 'NameFilterError';
 }
 
+/** The names took too long to match. */
+export class SlowFilterError extends Error {
+  override readonly name = 'SlowFilterError';
+}
+
 const PATTERN_LENGTH_MAX = 8192;
 const NAMES_MAX = 1000;
+
+/** How long one read may match names in all. */
+const MATCHING_MS_MAX = 1000;
+/** Instructions of the expression times bytes of one name: a match of so much takes that long. */
+const MATCH_WORK_MAX = 10_000_000;
 
 const COUNTER_FIELD = 5;
 const GAUGE_FIELD = 6;
@@ -38,6 +50,7 @@ export class NameFilter {
   readonly #envelope = new FieldReader();
   readonly #body = new FieldReader();
   readonly #entry = new FieldReader();
+  #matchingMs = 0;
 
   constructor(pattern: string) {
     if (pattern.length > PATTERN_LENGTH_MAX) {
@@ -147,8 +160,20 @@ export class NameFilter {
     const hash = hashBytes(bytes, start, end);
     const known = this.#verdicts.get(bytes, start, end, hash);
     if (known !== undefined) return known;
-    const verdict = this.#pattern.test(bytes.subarray(start, end));
+    const verdict = this.#match(bytes.subarray(start, end));
     if (this.#verdicts.size < NAMES_MAX) this.#verdicts.set(bytes, start, end, hash, verdict);
     return verdict;
   }
+  #match(name: Uint8Array): boolean {
+    if (this.#pattern.programSize() * name.length > MATCH_WORK_MAX) throw slow();
+    const startedMs = performance.now();
+    const verdict = this.#pattern.test(name);
+    this.#matchingMs += performance.now() - startedMs;
+    if (this.#matchingMs > MATCHING_MS_MAX) throw slow();
+    return verdict;
+  }
+}
+
+function slow(): SlowFilterError {
+  return new SlowFilterError('the name filter takes too long: ask for less, or more simply');
 }
