@@ -7,6 +7,7 @@ import { DopplerRoutes } from './doppler-routes.ts';
 test('when the Doppler of another zone that stood in goes away, the next one is asked', async (t) => {
   const connections = new Map<string, FakeConnection>();
   let told: Client | undefined;
+  let tellings = 0;
   await using routes = new DopplerRoutes({
     zone: { name: 'a', addresses: ['a:1'] },
     otherZones: [{ name: 'b', addresses: ['b:1', 'b:2'] }],
@@ -18,12 +19,15 @@ test('when the Doppler of another zone that stood in goes away, the next one is 
     },
     onChange: () => {
       told = routes.route(0);
+      tellings += 1;
     },
   });
   await eventually(() => connections.size === 3, { timeoutMs: 5000 });
   const first = connections.get('b:1')?.goUp();
   const second = connections.get('b:2')?.goUp();
   t.is(told, first);
+  const before = tellings;
+  await eventually(() => tellings > before, { timeoutMs: 5000, what: 'the look after joining' });
 
   connections.get('b:1')?.goDown();
   t.is(told, undefined);
