@@ -1,6 +1,6 @@
 import test from 'ava';
 import { randomFrom } from './testing.ts';
-import { compareTime, joinTime, nowNanoseconds, splitTime } from './time.ts';
+import { compareTime, joinTime, nowNanoseconds, splitTime, timeOfDay } from './time.ts';
 import { encodeVarint, encodeVarint64, varintSize } from './varint.ts';
 
 const EDGES = [0n, 1n, -1n, 2n ** 31n, 2n ** 32n, -(2n ** 32n), 2n ** 63n - 1n, -(2n ** 63n)];
@@ -31,6 +31,26 @@ test('now is the time of day and never runs backwards', (t) => {
     t.true(next >= last);
     last = next;
   }
+});
+
+test('follows the time of day when the machine slept or was set, but not its wobble', (t) => {
+  let milliseconds = 1_700_000_000_000;
+  let ticks = 5n;
+  const now = timeOfDay(
+    () => milliseconds,
+    () => ticks,
+  );
+  t.is(now(), 1_700_000_000_000_000_000n);
+  ticks += 250n;
+  milliseconds -= 900;
+  t.is(now(), 1_700_000_000_000_000_250n);
+  milliseconds = 1_700_003_600_000; // An hour's sleep, in which nothing ticked.
+  t.is(now(), 1_700_003_600_000_000_000n);
+  milliseconds -= 60_000;
+  ticks += 7n;
+  t.is(now(), 1_700_003_540_000_000_000n);
+  ticks += 7n;
+  t.is(now(), 1_700_003_540_000_000_007n);
 });
 
 test('varints are as long as they are said to be, and read back', (t) => {

@@ -8,13 +8,32 @@
 
 const MILLISECOND = 1_000_000n;
 
-/** Nanoseconds since 1970, now, to the microsecond or so and never running backwards. */
-export function nowNanoseconds(): bigint {
-  return STARTED_AT + process.hrtime.bigint();
+/** From here on the two clocks have come apart: the machine slept, or its time was set. */
+const APART = 1_000n * MILLISECOND;
+
+/**
+ * Says what time it is, in nanoseconds since 1970: by a clock that runs evenly but has no date,
+ * set by the time of day, and set again when it is off by more than a second.
+ */
+export function timeOfDay(
+  milliseconds: () => number = Date.now,
+  ticks: () => bigint = process.hrtime.bigint,
+): () => bigint {
+  let offset = BigInt(milliseconds()) * MILLISECOND - ticks();
+  return () => {
+    const now = offset + ticks();
+    const error = now - BigInt(milliseconds()) * MILLISECOND;
+    if (error < APART && error > -APART) return now;
+    offset -= error;
+    return now - error;
+  };
 }
 
-/** What must be added to the process's own clock, which has no date, to get the time of day. */
-const STARTED_AT = BigInt(Date.now()) * MILLISECOND - process.hrtime.bigint();
+/**
+ * Nanoseconds since 1970, now, to the microsecond or so. It runs backwards only when the machine's
+ * time is set back by more than a second.
+ */
+export const nowNanoseconds: () => bigint = timeOfDay();
 
 /** A signed 64-bit value from its two words. */
 export function joinTime(high: number, low: number): bigint {
