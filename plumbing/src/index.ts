@@ -9,7 +9,7 @@ export {
   type Zone,
   zoneSettings,
 } from './discovery.ts';
-export { formatDuration, parseDuration } from './duration.ts';
+export { formatDuration } from './duration.ts';
 export { ConfigError, Env, type EnvOptions } from './env.ts';
 export {
   type DialOptions,
@@ -38,9 +38,7 @@ export {
   observability,
   observabilitySettings,
 } from './observability.ts';
-export { type PushOptions, pushMetrics } from './push-metrics.ts';
 export { BoundedQueue, type QueueOptions, type Weighted } from './queue.ts';
-export { type MetricsListener, serveMetrics } from './serve-metrics.ts';
 export { run } from './service.ts';
 export { nearestName } from './spelling.ts';
 export { type Message, type MessageStream, type PumpOptions, StreamPump } from './stream-pump.ts';
