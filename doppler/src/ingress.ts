@@ -29,9 +29,6 @@ import type { DopplerMetrics } from './metrics.ts';
 import type { Router } from './router.ts';
 import { StreamsIn } from './streams-in.ts';
 
-/** Columns that one message made this long are given back rather than kept. */
-const ROWS_KEPT_MAX = 16_384;
-
 /** IngressResponse, BatchSenderResponse and SendResponse have no fields. */
 const EMPTY = Buffer.alloc(0);
 
@@ -50,7 +47,7 @@ export class Ingress {
   readonly #metrics: DopplerMetrics;
   readonly #log: Log;
   readonly #streams = new StreamsIn();
-  #batch = new Batch();
+  readonly #batch = new Batch();
 
   constructor({ router, metrics, log }: IngressOptions) {
     this.#router = router;
@@ -100,7 +97,6 @@ export class Ingress {
     }
     this.#metrics.ingress.add(batch.count);
     this.#router.route(batch);
-    if (batch.capacity > ROWS_KEPT_MAX) this.#batch = new Batch();
     return '';
   }
 }
