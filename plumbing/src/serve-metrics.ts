@@ -3,7 +3,7 @@
  * process. It is plain HTTP and has no access control, so it listens nowhere else.
  */
 
-import type Koa from 'koa';
+import Router from 'koa-router';
 import { koaApp, listenHttp } from './http.ts';
 import type { Log } from './log.ts';
 import type { Metrics } from './metrics.ts';
@@ -18,18 +18,17 @@ export async function serveMetrics(
   metrics: Metrics,
   options: { readonly port: number; readonly log: Log },
 ): Promise<MetricsListener> {
-  const app: Koa = koaApp(options.log);
-  app.use(async (ctx) => {
-    if (ctx.method !== 'GET' && ctx.method !== 'HEAD') ctx.throw(405);
-    if (ctx.path === '/health') {
-      ctx.body = { status: 'ok' };
-    } else if (ctx.path === '/metrics') {
-      ctx.type = 'text/plain; version=0.0.4; charset=utf-8';
-      ctx.body = await metrics.text();
-    } else {
-      ctx.throw(404, 'only /metrics and /health are here');
-    }
+  const router = new Router();
+  router.get('/health', (ctx) => {
+    ctx.body = { status: 'ok' };
   });
+  router.get('/metrics', async (ctx) => {
+    ctx.type = 'text/plain; version=0.0.4; charset=utf-8';
+    ctx.body = await metrics.text();
+  });
+
+  const app = koaApp(options.log);
+  app.use(router.routes()).use(router.allowedMethods());
   return listenHttp({
     address: `127.0.0.1:${options.port}`,
     app,
