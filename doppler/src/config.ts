@@ -28,6 +28,8 @@ export interface Config {
   readonly egressV2BufferSize: number;
   /** Bytes that may wait for one subscriber, v1 or v2, before the oldest are dropped. */
   readonly egressBufferBytes: number;
+  /** Subscriptions at a time; one more is refused. */
+  readonly maxSubscriptions: number;
   /** Where the log cache's REST API answers, `host:port` on loopback; empty: nowhere. */
   readonly logCacheHttpAddress: string;
   /** Envelopes that the log cache keeps of one source; the oldest go first. */
@@ -75,6 +77,7 @@ export function readConfig(vars: Readonly<NodeJS.ProcessEnv> = process.env): Con
     }),
     egressBufferSize: size('EGRESS_BUFFER_SIZE', 50_000),
     egressV2BufferSize: size('EGRESS_V2_BUFFER_SIZE', 50_000),
+    maxSubscriptions: size('MAX_SUBSCRIPTIONS', 10_000),
     egressBufferBytes: env.count('EGRESS_BUFFER_BYTES', {
       fallback: 16 * MEBIBYTE,
       min: MEBIBYTE,

@@ -74,7 +74,12 @@ export async function startDoppler(
   const ingress = new Ingress({ router, metrics: counts, log });
   const ingressV1 = new IngressV1({ router, v1, metrics: counts, log });
   const { egressBufferBytes, egressBufferSize, egressV2BufferSize } = config;
-  const subscriptions = new Subscriptions({ metrics: counts, log, bufferBytes: egressBufferBytes });
+  const subscriptions = new Subscriptions({
+    metrics: counts,
+    log,
+    bufferBytes: egressBufferBytes,
+    maxSubscriptions: config.maxSubscriptions,
+  });
 
   const opened: AsyncDisposable[] = [cache];
   try {

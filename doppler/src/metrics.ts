@@ -1,6 +1,6 @@
 /**
  * What a Doppler counts. The names are those of Loggregator v107.0.21, so that dashboards carry
- * over; `malformed` is our own. At any time ingress = what subscriptions and the log cache were
+ * over; `malformed` and `refused_subscriptions` are our own. At any time ingress = what subscriptions and the log cache were
  * given, and for a subscription: given = egress + dropped + what waits.
  */
 
@@ -12,6 +12,7 @@ export interface DopplerMetrics {
   readonly droppedIngress: Counter;
   readonly droppedEgress: Counter;
   readonly malformed: Counter;
+  readonly refusedSubscriptions: Counter;
   readonly subscriptions: Gauge;
 }
 
@@ -30,6 +31,10 @@ export function dopplerMetrics(metrics: Metrics): DopplerMetrics {
     malformed: metrics.counter(
       'malformed',
       'Messages received that could not be read: a v2 one ends its stream, a v1 one is passed over.',
+    ),
+    refusedSubscriptions: metrics.counter(
+      'refused_subscriptions',
+      'Subscriptions refused because MAX_SUBSCRIPTIONS were open already.',
     ),
     subscriptions: metrics.gauge('subscriptions', 'Subscriptions that are open now, v1 and v2.', {
       unit: 'subscriptions',

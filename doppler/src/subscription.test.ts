@@ -158,12 +158,26 @@ test('a request that lists one selector so often that it would get copy upon cop
   await subscribe({ selectors: copies(10) });
 });
 
-async function setUp(t: ExecutionContext, { bufferSize = 10_000 } = {}) {
+test('one subscription too many is refused, counted, and disturbs nobody', async (t) => {
+  const { open, subscribe, route, counts } = await setUp(t, { maxSubscriptions: 1 });
+  const first = await subscribe(LOGS);
+  t.is((await open(LOGS).ended).code, status.RESOURCE_EXHAUSTED);
+  t.is(counts.refusedSubscriptions.value, 1);
+  route(0, 10);
+  await eventually(() => countOf(first) === 10);
+});
+
+async function setUp(t: ExecutionContext, { bufferSize = 10_000, maxSubscriptions = 100 } = {}) {
   const router = new Router({ cache: { put: () => undefined } });
   const counts = dopplerMetrics(new Metrics({ origin: 'doppler' }));
   const log = spyLog();
   const bufferBytes = 16 * 1024 * 1024;
-  const subscriptions = new Subscriptions({ metrics: counts, log, bufferBytes });
+  const subscriptions = new Subscriptions({
+    metrics: counts,
+    log,
+    bufferBytes,
+    maxSubscriptions,
+  });
   const tls = readTls((await testTls('doppler')).doppler);
   const services = [egressV2({ router, subscriptions, bufferSize })];
   const listener = await listenGrpc({ address: '127.0.0.1:0', tls, services, log, drainMs: 100 });

@@ -40,6 +40,8 @@ export interface SubscriptionsOptions {
   readonly log: Log;
   /** The most bytes that may wait for one subscriber. */
   readonly bufferBytes: number;
+  /** The most subscriptions at a time; one more is refused. */
+  readonly maxSubscriptions: number;
 }
 
 const REFUSED = 'refused a subscription whose request is malformed';
@@ -48,13 +50,15 @@ export class Subscriptions {
   readonly #metrics: DopplerMetrics;
   readonly #log: Log;
   readonly #bufferBytes: number;
+  readonly #maxSubscriptions: number;
   readonly #queues = new Set<BoundedQueue<PackedBatch>>();
   #isClosed = false;
 
-  constructor({ metrics, log, bufferBytes }: SubscriptionsOptions) {
+  constructor({ metrics, log, bufferBytes, maxSubscriptions }: SubscriptionsOptions) {
     this.#metrics = metrics;
     this.#log = log;
     this.#bufferBytes = bufferBytes;
+    this.#maxSubscriptions = maxSubscriptions;
   }
 
   /** A subscriber's request; undefined, when it can't be read, and the call is refused. */
@@ -74,6 +78,11 @@ export class Subscriptions {
   async serve(call: SubscriberCall, options: SubscriptionOptions): Promise<void> {
     if (this.#isClosed) {
       refuse(call, status.UNAVAILABLE, 'the doppler is shutting down');
+      return;
+    }
+    if (this.#queues.size >= this.#maxSubscriptions) {
+      this.#metrics.refusedSubscriptions.add(1);
+      refuse(call, status.RESOURCE_EXHAUSTED, `there are ${this.#maxSubscriptions} subscriptions`);
       return;
     }
     const { messageSize = PART_ENVELOPES_MAX } = options;
