@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import type { AddressInfo, Socket } from 'node:net';
+import type { AddressInfo, Server, Socket } from 'node:net';
 import { createServer } from 'node:net';
 import { eventually } from '@standpipe/plumbing/testing';
 import test, { type ExecutionContext } from 'ava';
@@ -25,6 +25,21 @@ test('closes a connection that is idle, and opens another for the next write', a
   await writer.write(Buffer.from('3 two'));
   await eventually(() => server.messages.length === 2);
   t.is(server.connections, 2);
+});
+
+test('closes an idle connection that was busy when it first seemed idle', async (t) => {
+  const peers: Socket[] = [];
+  const port = await listening(
+    t,
+    createServer((socket) => peers.push(socket.pause())),
+  );
+  const writer = new TcpWriter({ host: '127.0.0.1', port, idleMs: 1 });
+  const written = writer.write(Buffer.alloc(64 * 1024 * 1024));
+  await eventually(() => peers.length === 1 && writer.isOpen);
+  peers[0]?.resume();
+  await written;
+  await eventually(() => !writer.isOpen && peers[0]?.destroyed);
+  t.pass();
 });
 
 test('notices without writing that the peer has closed', async (t) => {
@@ -91,10 +106,7 @@ test('an idle connection that the peer does not close is let go of nevertheless'
   const server = createServer({ allowHalfOpen: true }, (socket) => {
     peers.push(socket.resume().on('error', () => {})); // It is destroyed then.
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  t.teardown(() => void server.close());
-  const { port } = server.address() as AddressInfo;
+  const port = await listening(t, server);
   const writer = new TcpWriter({ host: '127.0.0.1', port, idleMs: 20 });
   await writer.write(Buffer.from('3 one'));
   await eventually(() => !writer.isOpen && peers.length === 1);
@@ -124,6 +136,14 @@ async function started(t: ExecutionContext, idleMs = 60_000) {
     await server[Symbol.asyncDispose]();
   });
   return { server, writer };
+}
+
+/** The port on which the server listens from now on. */
+async function listening(t: ExecutionContext, server: Server): Promise<number> {
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.teardown(() => void server.close());
+  return (server.address() as AddressInfo).port;
 }
 
 /** A port on which nobody listens any more. */

@@ -76,8 +76,9 @@ class Connection implements AsyncDisposable {
     socket.on('end', () => {
       this.#isEnding = true;
     });
-    socket.setTimeout(idleMs, () => {
-      if (socket.connecting || socket.writableLength > 0) return;
+    // Not setTimeout's own callback: it is called once, though the connection may be busy then.
+    socket.setTimeout(idleMs).on('timeout', () => {
+      if (this.#isEnding || socket.connecting || socket.writableLength > 0) return;
       void this[Symbol.asyncDispose](); // It does not reject.
     });
     socket.resume();
