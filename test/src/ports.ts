@@ -44,7 +44,6 @@ const LOCAL_PORTS: Readonly<Record<string, number>> = {
   'reverse-log-proxy': 8084,
   'rlp-gateway': 8088,
   rsyslog: 5514,
-  shop: 8095,
 };
 
 const LOWEST = 10_000;

@@ -65,11 +65,7 @@ async function open(
 ): Promise<void> {
   const portOf = localPorts(options.portOffset);
   const folder = await stateFolder(options.portOffset);
-  const apps = localApps({
-    statsdPort: portOf('statsd-injector'),
-    shopPort: portOf('shop'),
-    apps: options.apps,
-  });
+  const apps = await localApps({ ...options, statsdPort: portOf('statsd-injector') });
   const appsFile = join(folder, 'apps.yml');
   await writeAppsFile(appsFile, apps);
 

@@ -1,55 +1,52 @@
 /**
- * The apps that a local pipeline runs: two examples, and the programs that its user named.
+ * The apps that a local pipeline runs: those of examples/apps.yml, on its ports, and the programs
+ * that its user named.
  *
  * They are written to a file that the executors watch, so it can be edited while they run.
  */
 
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { appGuid } from '@standpipe/agents';
-import { stringify } from 'yaml';
+import { parse, stringify } from 'yaml';
 
+/** An entry of the app file; the executor knows and checks all that may stand there. */
 export interface LocalApp {
   readonly name: string;
   readonly command: string;
   readonly guid: string;
-  readonly instances: number;
+  readonly instances?: number;
   readonly directory: string;
   readonly port?: number;
-  readonly env?: Readonly<Record<string, string>>;
+  readonly env?: Readonly<Record<string, string | number>>;
 }
 
 export interface LocalAppsOptions {
   readonly statsdPort: number;
-  /** The shop's first instance listens here, the second one port higher. */
-  readonly shopPort: number;
+  /** Added to every port. */
+  readonly portOffset: number;
+  /** The user's own programs. */
   readonly apps: readonly { readonly name: string; readonly command: string }[];
 }
 
-export function localApps({ statsdPort, shopPort, apps }: LocalAppsOptions): LocalApp[] {
-  const examples = fileURLToPath(new URL('../../../examples', import.meta.url));
+const EXAMPLES = fileURLToPath(new URL('../../../examples/', import.meta.url));
+
+export async function localApps(options: LocalAppsOptions): Promise<LocalApp[]> {
+  const examples = parse(await readFile(`${EXAMPLES}apps.yml`, 'utf8')) as Omit<LocalApp, 'guid'>[];
   return [
-    {
-      name: 'shop',
-      guid: appGuid('shop'),
-      command: `exec ${shellQuoted(process.execPath)} shop.mjs`,
-      instances: 2,
-      directory: examples,
-      port: shopPort,
-      env: { STATSD_PORT: String(statsdPort) },
-    },
-    {
-      name: 'clock',
-      guid: appGuid('clock'),
-      command: 'exec sh clock.sh',
-      instances: 1,
-      directory: examples,
-    },
-    ...apps.map(({ name, command }) => ({
+    ...examples.map((app) => ({
+      ...app,
+      guid: appGuid(app.name),
+      directory: EXAMPLES,
+      ...(app.port === undefined ? {} : { port: app.port + options.portOffset }),
+      ...(app.env?.STATSD_PORT === undefined
+        ? {}
+        : { env: { ...app.env, STATSD_PORT: options.statsdPort } }),
+    })),
+    ...options.apps.map(({ name, command }) => ({
       name,
       guid: appGuid(name),
       command,
-      instances: 1,
       directory: process.cwd(),
     })),
   ];
@@ -59,8 +56,4 @@ export async function writeAppsFile(path: string, apps: readonly LocalApp[]): Pr
   const heading =
     '# Written at each start. While the pipeline runs, edits take effect when saved.\n';
   await writeFile(path, heading + stringify(apps));
-}
-
-function shellQuoted(text: string): string {
-  return `'${text.replaceAll("'", `'\\''`)}'`;
 }

@@ -56,7 +56,7 @@ function place(listener: string, address: string): string {
 }
 
 function appRows({ apps }: ScreenOptions): Row[] {
-  return apps.map(({ name, guid, instances, port }) => {
+  return apps.map(({ name, guid, instances = 1, port }) => {
     const urls = Array.from({ length: instances }, (_, index) =>
       port === undefined ? '' : `http://127.0.0.1:${port + index}`,
     );
@@ -87,7 +87,7 @@ function tries({ apps, portOf, rsyslog }: ScreenOptions): Row[] {
       `echo 'demo.visits:1|c|#page:home' | nc -u -w1 127.0.0.1 ${portOf('statsd-injector')}`,
     ],
     ...(rsyslog ? [['the drain of the shop', `tail -f ${rsyslog.file}`] as const] : []),
-    ['a request by hand', `curl http://127.0.0.1:${portOf('shop')}/checkout`],
+    ['a request by hand', `curl http://127.0.0.1:${shop?.port}/checkout`],
   ];
 }
 
