@@ -7,10 +7,18 @@ const socket = new WebSocket(`${url}/firehose/${subscription}`);
 socket.on('message', (frame) => {
   const { origin, logMessage: log, ...metric } = events.Envelope.decode(frame);
   const { valueMetric: value, counterEvent: counter, containerMetric: used } = metric;
-  if (log) console.log('log', log.app_id, log.source_type, log.source_instance, `${log.message}`);
+  if (log)
+    console.log(
+      'log',
+      metric.tags.app_name ?? log.app_id,
+      log.source_type,
+      log.source_instance,
+      `${log.message}`,
+    );
   if (value) console.log('value', origin, value.name, value.value, value.unit);
   if (counter) console.log('counter', origin, counter.name, `+${counter.delta}`);
   if (used) console.log('container', used.applicationId, used.instanceIndex, used.cpuPercentage);
 });
+socket.on('close', (code) => console.error('closed', code));
 socket.on('error', ({ message }) => console.error(message));
 process.stdout.on('error', () => process.exit()); // `| head` has seen enough.

@@ -69,6 +69,7 @@ function endOnSignals(stop: AbortController, limitMs: number): void {
     stop.abort();
   };
   process.on('SIGTERM', begin);
+  process.on('SIGHUP', begin); // The terminal was closed.
   if (process.env.EXIT_WITH_PARENT === 'true') onParentGone(begin);
   process.on('SIGINT', () => {
     if (stop.signal.aborted && performance.now() - beganAt > SAME_KEYSTROKE_MS) {

@@ -29,7 +29,7 @@ import { Rfc5424Writer } from './rfc5424.ts';
 import { Subscriptions } from './subscriptions.ts';
 
 /** How long drains may write what waits when the process ends; it has 10 s in all. */
-const DRAIN_LIMIT_MS = 6000;
+const DRAIN_LIMIT_MS = 3000;
 
 export interface SyslogAdapter extends AsyncDisposable {
   readonly metricsPort: number;

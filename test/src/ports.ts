@@ -65,3 +65,10 @@ function isFree(port: number): Promise<boolean> {
     server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
   });
 }
+
+/** Those of the listeners whose port something else has already. */
+export async function takenPorts(listeners: readonly string[], portOf: PortOf): Promise<number[]> {
+  const ports = listeners.map(portOf);
+  const free = await Promise.all(ports.map(isFree));
+  return ports.filter((_, index) => !free[index]);
+}

@@ -5,10 +5,14 @@
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+
+/** Runs rsyslogd until its standard input ends, as it does when whoever started it is gone. */
+const WITH_PARENT = `exec 3<&0; rsyslogd "$@" & pid=$!
+(read -r _ <&3; kill $pid) 2>/dev/null & wait $pid`;
 
 const START_LIMIT_MS = 10_000;
 const STOP_LIMIT_MS = 5000;
@@ -44,12 +48,13 @@ export class Rsyslog implements AsyncDisposable {
     const file = join(folder, 'apps.log');
     const configuration = join(folder, 'rsyslog.conf');
     const pidFile = join(folder, 'rsyslog.pid');
-    await endFormer(pidFile, configuration);
+    await rm(pidFile, { force: true });
     await writeFile(configuration, configurationFor(folder, file, port));
 
-    const child = spawn('rsyslogd', ['-n', '-f', configuration, '-i', pidFile], {
+    await rm(file, { force: true }); // It grows without end, so it begins anew.
+    const child = spawn('sh', ['-c', WITH_PARENT, 'sh', '-n', '-f', configuration, '-i', pidFile], {
       env: { PATH },
-      stdio: ['ignore', 'ignore', 'pipe'],
+      stdio: ['pipe', 'ignore', 'pipe'],
       detached: true, // A terminal's Ctrl-C is for us: what is drained must still find it.
     });
     const rsyslog = new Rsyslog(child, file, port);
@@ -62,14 +67,10 @@ export class Rsyslog implements AsyncDisposable {
     throw new Error(`rsyslogd does not listen on 127.0.0.1:${port}: ${said.trim()}`);
   }
 
-  get pid(): number | undefined {
-    return this.#child.pid;
-  }
-
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#child.exitCode !== null || this.#child.signalCode) return;
     const exited = once(this.#child, 'exit');
-    this.#child.kill('SIGTERM');
+    this.#child.stdin?.end();
     const cut = setTimeout(() => this.#child.kill('SIGKILL'), STOP_LIMIT_MS);
     await exited;
     clearTimeout(cut);
@@ -83,14 +84,6 @@ export class Rsyslog implements AsyncDisposable {
     }
     return false;
   }
-}
-
-/** Ends the rsyslogd of a former run that was killed before it could do so. */
-async function endFormer(pidFile: string, configuration: string): Promise<void> {
-  const pid = Number(await readFile(pidFile, 'utf8').catch(() => ''));
-  const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
-  if (pid > 0 && command.includes(configuration)) process.kill(pid);
-  await rm(pidFile, { force: true });
 }
 
 /** Octet counting needs no telling: imptcp sees it by a message's first character. */

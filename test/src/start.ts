@@ -14,15 +14,19 @@ import { fileURLToPath } from 'node:url';
 import { createLogger, readTls, run } from '@standpipe/plumbing';
 import { stringify } from 'yaml';
 import { Pipeline, prepareCertificates } from './pipeline.ts';
-import { localPorts, type PortOf } from './ports.ts';
+import { localPorts, type PortOf, takenPorts } from './ports.ts';
 import { hasRsyslog, Rsyslog } from './rsyslog.ts';
 import { type LocalApp, localApps, writeAppsFile } from './start/apps.ts';
 import { ComponentLogs } from './start/component-logs.ts';
+import { keepRunning } from './start/keep.ts';
 import { type StartOptions, startOptions, USAGE, UsageError } from './start/options.ts';
 import { watchRates } from './start/rates.ts';
 import { screen } from './start/screen.ts';
+import { listenersOf } from './topology.ts';
 
 const ZONES = { az1: 1, az2: 1 };
+/** pino's number for a warning. */
+const WARNING = 40;
 
 await main();
 
@@ -64,6 +68,7 @@ async function open(
   stop: AbortSignal,
 ): Promise<void> {
   const portOf = localPorts(options.portOffset);
+  await checkPorts(portOf);
   const folder = await stateFolder(options.portOffset);
   const apps = await localApps({ ...options, statsdPort: portOf('statsd-injector') });
   const appsFile = join(folder, 'apps.yml');
@@ -80,17 +85,43 @@ async function open(
     portOf,
     appsFile,
     bindingsFile,
-    onLine: (spec, line) => logs.write(spec, line),
+    onLine: (spec, line) => {
+      logs.write(spec, line);
+      if (spec.sourceId === 'executor') complain(line);
+    },
   });
   // Their agent ends with the pipeline, so the logs are closed before it.
   opened.splice(opened.indexOf(logs), 0, pipeline);
   if (stop.aborted) return;
   process.stdout.write(screen({ pipeline, portOf, apps, appsFile, rsyslog }));
   opened.push(watchRates(pipeline.processes, process.stdout));
+  opened.push(keepRunning(pipeline.processes, say));
+}
+
+/** Nothing may be written or ended before this: another pipeline could be using it. */
+async function checkPorts(portOf: PortOf): Promise<void> {
+  const taken = await takenPorts(listenersOf(ZONES), portOf);
+  if (taken.length === 0) return;
+  throw new Error(
+    `Something else listens on 127.0.0.1, port ${taken.join(', ')}: another pipeline, perhaps.\n` +
+      'PORT_OFFSET=1000 npm start runs a second one beside it.',
+  );
+}
+
+/** Shows what an executor warns of: a bad edit of the app file, an app that crashes. */
+function complain(line: string): void {
+  if (!line.startsWith('{')) return;
+  const { level, time: _time, name: _name, msg, ...facts } = JSON.parse(line);
+  if (level >= WARNING) say(`executor: ${msg} ${JSON.stringify(facts)}`);
+}
+
+/** Writes a line where the rates are; they move down. */
+function say(line: string): void {
+  process.stdout.write(process.stdout.isTTY ? `\r\x1b[K${line}\n` : `${line}\n`);
 }
 
 async function closeInReverse(opened: AsyncDisposable[]): Promise<void> {
-  process.stdout.write('\nDraining and stopping.\n');
+  if (opened.length > 0) process.stdout.write('\nDraining and stopping.\n');
   for (let last = opened.pop(); last; last = opened.pop()) await last[Symbol.asyncDispose]();
 }
 

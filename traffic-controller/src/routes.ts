@@ -125,8 +125,7 @@ async function readStream(
     reply(ctx, READ_FORBIDDEN);
     return;
   }
-  ctx.body = null; // What is answered goes past Koa, which must not miss a body.
-  ctx.respond = false;
+  ctx.respond = false; // What is answered goes past Koa.
   await logStream.serve(ctx.req, ctx.res);
 }
 

@@ -50,6 +50,11 @@ test.serial('starts, shows real data at every exit, and leaves nothing behind', 
     await eventually(async () => (await readFile(file, 'utf8')).includes(guidOfApp('shop')));
   }
 
+  const dopplers = await descendantsOf(local.child.pid ?? 0, 'doppler/dist/main.js');
+  t.is(dopplers.length, 2);
+  process.kill(dopplers[0] ?? 0, 'SIGKILL');
+  await eventually(() => /doppler az\d\/0 is back/.test(local.screen()));
+
   const documented = await readFile(fileURLToPath(METRICS_PAGE), 'utf8');
   for (const [url] of local.screen().matchAll(/http:\S+\/metrics/g)) {
     const names = [...(await text(url)).matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name);
@@ -84,10 +89,7 @@ test.serial('says which port is in use, and starts nothing', async (t) => {
 
   const { child, screen } = begun(t, [], offset);
   t.deepEqual(await once(child, 'exit'), [1, null]);
-  t.regex(
-    screen(),
-    new RegExp(`traffic-controller ended with status 1[^]*127\\.0\\.0\\.1:${taken}`),
-  );
+  t.regex(screen(), new RegExp(`listens on 127\\.0\\.0\\.1, port ${taken}: another pipeline`));
 });
 
 test.serial('says what it takes when it is called with something else', async (t) => {
@@ -154,8 +156,8 @@ async function text(url: string): Promise<string> {
   return (await fetch(url)).text();
 }
 
-/** Every process below this one, from /proc. */
-async function descendantsOf(pid: number): Promise<number[]> {
+/** Every process below this one, from /proc; of this module, if one is named. */
+async function descendantsOf(pid: number, module = ''): Promise<number[]> {
   const all = await processes();
   const found = new Set([pid]);
   for (let before = 0; before < found.size; ) {
@@ -163,7 +165,10 @@ async function descendantsOf(pid: number): Promise<number[]> {
     for (const one of all) if (found.has(one.parent)) found.add(one.pid);
   }
   found.delete(pid);
-  return [...found];
+  const commands = await Promise.all(
+    [...found].map((one) => readFile(`/proc/${one}/cmdline`, 'utf8').catch(() => '')),
+  );
+  return [...found].filter((_, index) => commands[index]?.includes(module));
 }
 
 async function processes(): Promise<{ pid: number; parent: number }[]> {

@@ -33,7 +33,18 @@ export function startOptions(
       `PORT_OFFSET must be a whole number from 0 to ${HIGHEST_OFFSET}, not ${env.PORT_OFFSET}`,
     );
   }
-  return { apps: (values.app ?? []).map(appOf), portOffset: offset, help: values.help ?? false };
+  const apps = (values.app ?? []).map(appOf);
+  checkNames(apps);
+  return { apps, portOffset: offset, help: values.help ?? false };
+}
+
+/** The names of the example apps, which the user's programs cannot have as well. */
+const TAKEN: readonly string[] = ['shop', 'clock'];
+
+function checkNames(apps: StartOptions['apps']): void {
+  const names = [...TAKEN, ...apps.map(({ name }) => name)];
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice !== undefined) throw new UsageError(`there is more than one app called ${twice}`);
 }
 
 function parsed(args: readonly string[]): { values: { app?: string[]; help?: boolean } } {
@@ -46,7 +57,8 @@ function parsed(args: readonly string[]): { values: { app?: string[]; help?: boo
       },
     });
   } catch (error) {
-    throw new UsageError((error as Error).message);
+    // npm takes what stands before its own -- for itself.
+    throw new UsageError(`${(error as Error).message} (is there a -- between npm start and it?)`);
   }
 }
 
@@ -54,7 +66,7 @@ function appOf(text: string): { name: string; command: string } {
   const match = /^([A-Za-z0-9][A-Za-z0-9._-]*)=(.+)$/s.exec(text);
   if (!match?.[1] || !match[2]) {
     throw new UsageError(
-      `--app takes NAME=COMMAND, as in --app 'web=python3 -m http.server'; got ${text}`,
+      `--app takes NAME=COMMAND, as in --app 'hello=while :; do date; sleep 1; done'; got ${text}`,
     );
   }
   return { name: match[1], command: match[2] };

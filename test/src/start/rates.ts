@@ -68,7 +68,7 @@ export function rateLine(before: Totals, after: Totals, seconds: number): string
   const rate = (of: keyof Totals): string =>
     `${Math.round(Math.max(0, after[of] - before[of]) / seconds)}/s`;
   return [
-    `in ${rate('ingress')}`,
+    `envelopes: in ${rate('ingress')}`,
     `stored ${rate('stored')}`,
     `out ${rate('egress')}`,
     `dropped ${rate('dropped')} (${after.dropped} in all)`,

@@ -73,8 +73,8 @@ function tries({ apps, portOf, rsyslog }: ScreenOptions): Row[] {
   const front = `127.0.0.1:${portOf('traffic-controller')}`;
   return [
     [
-      'the last lines of the shop',
-      `curl 'http://${front}/api/v1/read/${shop?.guid}?descending=true&limit=5'`,
+      'the last lines of the shop (what they say is in base64)',
+      `curl '${lastLines(front, shop?.guid ?? '')}'`,
     ],
     ['which sources there are', `curl http://${front}/api/v1/meta`],
     ['everything, as it happens', `node examples/nozzle.mjs ws://${front}`],
@@ -87,6 +87,11 @@ function tries({ apps, portOf, rsyslog }: ScreenOptions): Row[] {
       `echo 'demo.visits:1|c|#page:home' | nc -u -w1 127.0.0.1 ${portOf('statsd-injector')}`,
     ],
     ...(rsyslog ? [['the drain of the shop', `tail -f ${rsyslog.file}`] as const] : []),
+    ...apps
+      .filter(({ port }) => port === undefined)
+      .map(
+        ({ name, guid }): Row => [`the last lines of ${name}`, `curl '${lastLines(front, guid)}'`],
+      ),
     ['a request by hand', `curl http://127.0.0.1:${shop?.port}/checkout`],
   ];
 }
@@ -98,4 +103,8 @@ function notes({ rsyslog, appsFile }: ScreenOptions): string[] {
     'rsyslogd is not installed, so nothing is drained. On Debian: apt-get install rsyslog',
     edit,
   ];
+}
+
+function lastLines(front: string, sourceId: string): string {
+  return `http://${front}/api/v1/read/${sourceId}?descending=true&limit=5&envelope_types=LOG`;
 }
