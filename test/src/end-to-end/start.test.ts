@@ -50,11 +50,6 @@ test.serial('starts, shows real data at every exit, and leaves nothing behind', 
     await eventually(async () => (await readFile(file, 'utf8')).includes(guidOfApp('shop')));
   }
 
-  const dopplers = await descendantsOf(local.child.pid ?? 0, 'doppler/dist/main.js');
-  t.is(dopplers.length, 2);
-  process.kill(dopplers[0] ?? 0, 'SIGKILL');
-  await eventually(() => /doppler az\d\/0 is back/.test(local.screen()));
-
   const documented = await readFile(fileURLToPath(METRICS_PAGE), 'utf8');
   for (const [url] of local.screen().matchAll(/http:\S+\/metrics/g)) {
     const names = [...(await text(url)).matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name);
@@ -64,6 +59,11 @@ test.serial('starts, shows real data at every exit, and leaves nothing behind', 
       url,
     );
   }
+
+  const dopplers = await descendantsOf(local.child.pid ?? 0, 'doppler/dist/main.js');
+  t.is(dopplers.length, 2);
+  process.kill(dopplers[0] ?? 0, 'SIGKILL');
+  await eventually(() => /doppler az\d\/0 is back/.test(local.screen()));
 
   const pids = await descendantsOf(local.child.pid ?? 0);
   t.true(pids.length > 12, `${pids.length} processes`);
