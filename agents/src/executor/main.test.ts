@@ -12,7 +12,7 @@ import { linesOf } from './spy-outlet.ts';
 
 const MAIN = fileURLToPath(new URL('./main.js', import.meta.url));
 const FAMILY =
-  'echo $$; sleep 600 & echo $!; (sleep 600 & echo $!); trap "echo bye; exit" TERM; wait';
+  'trap "echo bye; exit" TERM; echo $$; sleep 600 & echo $!; (sleep 600 & echo $!); wait';
 
 test('leaves no process behind on SIGTERM, and sends the last words', async (t) => {
   const { start, agent } = await bench(t);
