@@ -43,7 +43,7 @@ async function measure({ bench, unit, perRun }) {
     if (result.error) throw result.error;
     const microseconds = (result.latency.p50 * 1000) / perRun;
     process.stdout.write(
-      `  ${name.padEnd(44)} ${microseconds.toFixed(3).padStart(9)} CPU-µs per ${unit}\n`,
+      `  ${name.padEnd(58)} ${microseconds.toFixed(3).padStart(9)} CPU-µs per ${unit}\n`,
     );
   }
 }

@@ -1,17 +1,16 @@
 /**
  * What keeping an envelope costs: CPU per put and bytes per envelope, in a full store.
  *
- *     node log-cache/dist/store.bench.js
+ *     npm run bench -- store
  *
  * The store is filled to its budget first, so each put also pays for what has to go. Scanning is
  * not counted here (protos has its own benchmark). The process's CPU time includes the garbage
  * collector's threads.
  */
 
-import { createLogger, Metrics } from '@standpipe/plumbing';
+import { Metrics } from '@standpipe/plumbing';
 import { Batch, type PackedBatch, scanBatch } from '@standpipe/protos';
 import { cfBatch, leanBatch } from '@standpipe/protos/testing';
-import { Bench } from 'tinybench';
 import { Store } from './store.ts';
 
 const BUDGET_BYTES = 64 * 2 ** 20;
@@ -30,30 +29,19 @@ const spreads: readonly [string, number][] = [
   ['10,000 sources, mixed', 10_000],
 ];
 
-const log = createLogger('store.bench');
-const bench = new Bench({ time: 1000, warmupTime: 300 });
-const figures: { name: string; cpuNs: number; memory: number }[] = [];
-
-for (const [shapeName, shape] of shapes) {
-  for (const [spreadName, sources] of spreads) {
-    const name = `${shapeName}, ${spreadName}`;
-    const put = filledStore(shape, sources);
-    figures.push({ name, cpuNs: cpuPerPut(put.next), memory: put.bytesPerEnvelope() });
-    bench.add(name, put.next);
+export function main(): void {
+  for (const [shapeName, shape] of shapes) {
+    for (const [spreadName, sources] of spreads) {
+      const put = filledStore(shape, sources);
+      const columns = [
+        `put, ${shapeName}, ${spreadName}`.padEnd(44),
+        `${cpuPerPut(put.next).toFixed(3).padStart(9)} CPU-µs per envelope`,
+        `${put.bytesPerEnvelope().toFixed(0).padStart(6)} bytes each`,
+      ];
+      process.stdout.write(`  ${columns.join(' ')}\n`);
+    }
   }
 }
-
-await bench.run();
-for (const [index, task] of bench.tasks.entries()) {
-  const { result } = task;
-  const { cpuNs, memory } = figures[index] ?? { cpuNs: 0, memory: 0 };
-  const wallNs = 'latency' in result ? (result.latency.mean * 1e6) / ENVELOPES : Number.NaN;
-  process.stdout.write(
-    `${task.name.padEnd(40)} ${cpuNs.toFixed(0).padStart(6)} CPU-ns/put ` +
-      `${wallNs.toFixed(0).padStart(6)} ns/put ${memory.toFixed(1).padStart(7)} bytes/envelope\n`,
-  );
-}
-log.debug({}, 'done');
 
 /** A store at its budget, and a function that puts the next batch, later than all before. */
 function filledStore(
@@ -88,11 +76,12 @@ function filledStore(
   return { next, bytesPerEnvelope: () => store.usedBytes / store.size };
 }
 
+/** CPU-µs per envelope. */
 function cpuPerPut(next: () => void): number {
   const rounds = 20_000;
   for (let round = 0; round < rounds / 4; round += 1) next();
   const before = process.cpuUsage();
   for (let round = 0; round < rounds; round += 1) next();
   const { user, system } = process.cpuUsage(before);
-  return ((user + system) * 1000) / (rounds * ENVELOPES);
+  return (user + system) / (rounds * ENVELOPES);
 }

@@ -1,7 +1,7 @@
 /**
  * What a read costs from the store to the JSON of its answer, and meta of ten thousand sources.
  *
- *     node log-cache/dist/rest/read.bench.js
+ *     npm run bench -- read
  */
 
 import { Metrics } from '@standpipe/plumbing';
@@ -19,42 +19,51 @@ const metrics = new Metrics({ origin: 'bench' });
 const writer = new JsonWriter();
 const batch = new Batch();
 
-for (const [name, shape] of [
-  ['lean, 282 bytes', leanBatch],
-  ['cf, 712 bytes', cfBatch],
-] as const) {
+export async function main(): Promise<void> {
+  await readBench();
+  await metaBench();
+}
+
+async function readBench(): Promise<void> {
+  for (const [name, shape] of [
+    ['lean, 282 bytes', leanBatch],
+    ['cf, 712 bytes', cfBatch],
+  ] as const) {
+    const store = new Store({ metrics });
+    const reader = new LocalReader({ store, metrics });
+    for (let number = 0; number < 500; number += 1) {
+      const timestamp = FIRST_TIME + BigInt(number) * 1_000_000n;
+      scanBatch(shape(100, { timestamp, sourceId: () => 'app' }).bytes, batch);
+      store.put(batch);
+    }
+    const reads: readonly [string, Partial<ReadRequest>][] = [
+      ['limit 1', { limit: 1n, descending: true }],
+      ['limit 100', { limit: 100n, descending: true }],
+      ['limit 1000', { limit: 1000n, descending: true }],
+      ['limit 1000 from the middle', { limit: 1000n, startTime: FIRST_TIME + 250_000_000n }],
+      ['nothing of 50,000 matches', { nameFilter: 'x' }],
+    ];
+    for (const [what, fields] of reads) {
+      const request = readRequest('app', fields);
+      const cpuMs = await cpuPerCall(async () => {
+        readBody((await reader.read(request)).batch, writer);
+      });
+      print(`${name}: read, ${what}`, cpuMs);
+    }
+  }
+}
+
+async function metaBench(): Promise<void> {
   const store = new Store({ metrics });
-  const reader = new LocalReader({ store, metrics });
-  for (let number = 0; number < 500; number += 1) {
-    const timestamp = FIRST_TIME + BigInt(number) * 1_000_000n;
-    scanBatch(shape(100, { timestamp, sourceId: () => 'app' }).bytes, batch);
+  for (let number = 0; number < SOURCES; number += 100) {
+    scanBatch(leanBatch(100, { sourceId: (index) => `source-${number + index}` }).bytes, batch);
     store.put(batch);
   }
-  const reads: readonly [string, Partial<ReadRequest>][] = [
-    ['limit 1', { limit: 1n, descending: true }],
-    ['limit 100', { limit: 100n, descending: true }],
-    ['limit 1000', { limit: 1000n, descending: true }],
-    ['limit 1000 from the middle', { limit: 1000n, startTime: FIRST_TIME + 250_000_000n }],
-    ['nothing of 50,000 matches', { nameFilter: 'x' }],
-  ];
-  for (const [what, fields] of reads) {
-    const request = readRequest('app', fields);
-    const cpuMs = await cpuPerCall(async () => {
-      readBody((await reader.read(request)).batch, writer);
-    });
-    print(`${name}: read, ${what}`, cpuMs);
-  }
+  print(`meta of ${SOURCES} sources`, await cpuPerCall(async () => void metaBody(store.meta())));
 }
-
-const store = new Store({ metrics });
-for (let number = 0; number < SOURCES; number += 100) {
-  scanBatch(leanBatch(100, { sourceId: (index) => `source-${number + index}` }).bytes, batch);
-  store.put(batch);
-}
-print(`meta of ${SOURCES} sources`, await cpuPerCall(async () => void metaBody(store.meta())));
 
 function print(name: string, cpuMs: number): void {
-  process.stdout.write(`${name.padEnd(52)} ${cpuMs.toFixed(3).padStart(9)} CPU-ms\n`);
+  process.stdout.write(`  ${name.padEnd(52)} ${cpuMs.toFixed(3).padStart(9)} CPU-ms\n`);
 }
 
 /** Runs for about a second after warming up. */
