@@ -53,28 +53,14 @@ export function scanLog(bytes: Buffer, start: number, end: number): boolean {
   return true;
 }
 
-export function scanCounter(
-  bytes: Buffer,
-  start: number,
-  end: number,
-  into: Batch,
-  row: number,
-): boolean {
-  return scanNamed(bytes, start, end, into, row);
-}
-
-export function scanTimer(
-  bytes: Buffer,
-  start: number,
-  end: number,
-  into: Batch,
-  row: number,
-): boolean {
-  return scanNamed(bytes, start, end, into, row);
-}
-
 /** Counters and timers are alike: a name, and two varints in fields 2 and 3. */
-function scanNamed(bytes: Buffer, start: number, end: number, into: Batch, row: number): boolean {
+export function scanNamed(
+  bytes: Buffer,
+  start: number,
+  end: number,
+  into: Batch,
+  row: number,
+): boolean {
   let at = start;
   while (at < end) {
     at = readTag(bytes, at, end);

@@ -12,15 +12,7 @@
 import { type Batch, Kind } from './batch.ts';
 import { hashBytes } from './byte-map.ts';
 import { PackedBatch } from './packed-batch.ts';
-import {
-  scanCounter,
-  scanEvent,
-  scanGauge,
-  scanLog,
-  scanTag,
-  scanTimer,
-  scanValueTag,
-} from './scan-parts.ts';
+import { scanEvent, scanGauge, scanLog, scanNamed, scanTag, scanValueTag } from './scan-parts.ts';
 import { isUtf8 } from './utf8.ts';
 import { MALFORMED, passUnknown, readLength, readTag, wire } from './wire.ts';
 
@@ -151,7 +143,7 @@ function scanLengthDelimited(
       break;
     case COUNTER:
       beginBody(into, row, Kind.counter, start, end);
-      sound = scanCounter(bytes, start, end, into, row);
+      sound = scanNamed(bytes, start, end, into, row);
       break;
     case GAUGE:
       beginBody(into, row, Kind.gauge, start, end);
@@ -159,7 +151,7 @@ function scanLengthDelimited(
       break;
     case TIMER:
       beginBody(into, row, Kind.timer, start, end);
-      sound = scanTimer(bytes, start, end, into, row);
+      sound = scanNamed(bytes, start, end, into, row);
       break;
     case EVENT:
       beginBody(into, row, Kind.event, start, end);
