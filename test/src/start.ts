@@ -79,6 +79,7 @@ async function open(
   const bindingsFile = await writeBindings(folder, apps, rsyslog);
   const logs = await componentLogs(folder, portOf);
   opened.push(logs);
+  let isUp = false; // Before that, one cannot be reached by another, and that is no news.
   const pipeline = await Pipeline.start({
     zones: ZONES,
     folder,
@@ -87,13 +88,14 @@ async function open(
     bindingsFile,
     onLine: (spec, line) => {
       logs.write(spec, line);
-      if (spec.sourceId === 'executor') complain(line);
+      if (isUp && !stop.aborted && spec.sourceId === 'executor') complain(line);
     },
   });
   // Their agent ends with the pipeline, so the logs are closed before it.
   opened.splice(opened.indexOf(logs), 0, pipeline);
   if (stop.aborted) return;
   process.stdout.write(screen({ pipeline, portOf, apps, appsFile, rsyslog }));
+  isUp = true;
   opened.push(watchRates(pipeline.processes, process.stdout));
   opened.push(keepRunning(pipeline.processes, say));
 }

@@ -4,6 +4,7 @@
  * What ends at once is tried again after a pause that grows, so a broken process costs little.
  */
 
+import { setMaxListeners } from 'node:events';
 import { Backoff, systemClock } from '@standpipe/plumbing';
 import type { ManagedProcess } from '../process.ts';
 
@@ -19,6 +20,7 @@ export function keepRunning(
   say: (line: string) => void,
 ): AsyncDisposable {
   const stop = new AbortController();
+  setMaxListeners(processes.length + 1, stop.signal);
   const keeping = Promise.all(processes.map((managed) => keep(managed, say, stop.signal)));
   return {
     async [Symbol.asyncDispose](): Promise<void> {
