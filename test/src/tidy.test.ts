@@ -13,11 +13,13 @@ import test from 'ava';
 const ARROWS: Readonly<Record<string, readonly string[]>> = {
   protos: [],
   plumbing: [],
+  'metric-emitter': ['plumbing', 'protos'],
+  platform: ['plumbing'],
   'log-cache': ['plumbing', 'protos'],
   agents: ['plumbing', 'protos'],
-  doppler: ['log-cache', 'plumbing', 'protos'],
-  'traffic-controller': ['log-cache', 'plumbing', 'protos'],
-  'reverse-log-proxy': ['plumbing', 'protos'],
+  doppler: ['log-cache', 'metric-emitter', 'plumbing', 'protos'],
+  'traffic-controller': ['log-cache', 'metric-emitter', 'plumbing', 'protos'],
+  'reverse-log-proxy': ['metric-emitter', 'plumbing', 'protos'],
   'syslog-adapter': ['plumbing', 'protos'],
   test: ['agents', 'plumbing', 'protos'],
 };
