@@ -41,5 +41,6 @@ export { KeepV1 } from './v1/keep-v1.ts';
 export { ToV1 } from './v1/to-v1.ts';
 export { ToV2 } from './v1/to-v2.ts';
 export { V1Batch } from './v1/v1-batch.ts';
+export { V1Count } from './v1/v1-count.ts';
 export { V1Parts } from './v1/v1-parts.ts';
 export { encodeVarint, encodeVarint64, varintSize } from './varint.ts';
