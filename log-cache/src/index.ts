@@ -14,7 +14,13 @@ export {
   type ReadResult,
   readRequest,
 } from './reader.ts';
-export { type LogCacheRoutesOptions, logCacheNotFound, logCacheRoutes } from './rest/routes.ts';
+export {
+  currentPath,
+  isLogCachePath,
+  type LogCacheRoutesOptions,
+  logCacheNotFound,
+  logCacheRoutes,
+} from './rest/routes.ts';
 export {
   MAX_PER_SOURCE_DEFAULT,
   MAX_SOURCES_DEFAULT,

@@ -45,6 +45,18 @@ const APP_1: readonly EnvelopeInit[] = [
   },
 ];
 
+test('clients of before release 2.0 read under /v1 what others read under /api/v1', async (t) => {
+  const { ask, put } = await served(t);
+  put(...APP_1);
+  for (const path of ['/read/app-1?limit=2', '/meta', '/info', '/nothing']) {
+    const [old, current] = await Promise.all([ask(`/v1${path}`), ask(`/api/v1${path}`)]);
+    t.deepEqual([old.status, old.body], [current.status, current.body], path);
+  }
+  t.is((await ask('/v1/promql?query=x')).body, (await ask('/api/v1/query?query=x')).body);
+  t.is((await ask('/v1/promql_range?query=x')).status, 501);
+  t.is((await ask('/v1x')).status, 404);
+});
+
 test('reads as the original does', async (t) => {
   const { ask, put } = await served(t);
   put(...APP_1);
@@ -280,7 +292,7 @@ for (const path of [
   '/api/v1/',
   '/api/v1/labels',
   '/api/v1/meta/',
-  '/v1/read/a',
+  '/v1x/read/a',
 ]) {
   test(`knows no ${path}`, async (t) => {
     const { ask } = await served(t);

@@ -5,9 +5,12 @@
  *     GET /api/v1/meta          ?local_only
  *     GET /api/v1/info
  *
+ * Clients of before release 2.0 ask for /v1/read, /v1/meta, /v1/promql and /v1/promql_range, and get
+ * the same.
+ *
  * It answers as the gateway of log-cache-release v3.2.0, status for status and text for text. An
  * answer that lacks nodes which could not be reached says which in `Standpipe-Partial: ZONE/INDEX,…`.
- * `logCacheRoutes` takes what is under /api/v1 and leaves the rest to whoever comes after it; an
+ * `logCacheRoutes` takes what is under /api/v1 and /v1, and leaves the rest to whoever comes after it; an
  * application that serves nothing else puts `logCacheNotFound` behind it.
  */
 
@@ -36,6 +39,7 @@ const VERSION_DEFAULT = '3.2.0';
 const PARTIAL_HEADER = 'Standpipe-Partial';
 const ROOT = '/api/v1';
 const READ = `${ROOT}/read`;
+const OLD_ROOT = '/v1';
 const JSON_TYPE = 'application/json';
 
 export function logCacheRoutes(reader: Reader, options: LogCacheRoutesOptions = {}): Middleware {
@@ -43,9 +47,10 @@ export function logCacheRoutes(reader: Reader, options: LogCacheRoutesOptions = 
   const writer = new JsonWriter();
   const metaOnce = writtenOnce(metaBody);
   return async (ctx, next) => {
-    const path = cleanPath(ctx.path);
-    if (path !== ROOT && !path.startsWith(`${ROOT}/`)) return next();
-    if (path !== ctx.path) return redirect(ctx, path);
+    const clean = cleanPath(ctx.path);
+    if (!isLogCachePath(clean)) return next();
+    if (clean !== ctx.path) return redirect(ctx, clean);
+    const path = currentPath(clean);
 
     if (path === `${ROOT}/info`) {
       answer(ctx, 200, infoBody(version, uptimeSeconds()));
@@ -63,6 +68,18 @@ export function logCacheRoutes(reader: Reader, options: LogCacheRoutesOptions = 
     }
     return undefined;
   };
+}
+
+/** Whether a path is for the log cache, under its name of today or its old one. */
+export function isLogCachePath(path: string): boolean {
+  return [ROOT, OLD_ROOT].some((root) => path === root || path.startsWith(`${root}/`));
+}
+
+/** The name that a path has had since release 2.0. */
+export function currentPath(path: string): string {
+  if (path !== OLD_ROOT && !path.startsWith(`${OLD_ROOT}/`)) return path;
+  const renamed = path.slice(OLD_ROOT.length).replace(/^\/promql(_range)?$/, '/query$1');
+  return `${ROOT}${renamed}`;
 }
 
 /** What a log cache answers to all other paths. */
