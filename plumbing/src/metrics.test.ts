@@ -51,6 +51,26 @@ test('reads a gauge when it is asked for', async (t) => {
   t.true((await metrics.text()).includes('held 6'));
 });
 
+test('a counter may be a second name for what another counts', (t) => {
+  const metrics = new Metrics({ origin: 'x' });
+  const dropped = metrics.counter('dropped', 'Help.');
+  const alias = metrics.counter('old.dropped', 'Help.', {}, () => dropped.value);
+  dropped.add(3);
+  t.is(alias.value, 3);
+});
+
+test('keeps dots in names, and shows them to Prometheus as underscores', async (t) => {
+  const metrics = new Metrics({ origin: 'x' });
+  metrics.gauge('proxy.streams', 'Help.', { unit: 'connections' }).set(2);
+  t.deepEqual(
+    [...metrics.series()].map(({ name, unit }) => [name, unit]),
+    [['proxy.streams', 'connections']],
+  );
+  t.true((await metrics.text()).includes('\nproxy_streams 2'));
+  metrics.remove('proxy.streams');
+  t.is([...metrics.series()].length, 0);
+});
+
 test('forgets a series that was removed', async (t) => {
   const metrics = new Metrics({ origin: 'x' });
   metrics.gauge('held', 'Help.', { labels: { drain: 'a' } }).set(1);
@@ -62,9 +82,11 @@ test('forgets a series that was removed', async (t) => {
   );
 });
 
-test('refuses a bad name, one name for two types, and a counter that falls', (t) => {
+test('refuses a bad name, one name for two types or two metrics, and a counter that falls', (t) => {
   const metrics = new Metrics({ origin: 'x' });
-  t.throws(() => metrics.counter('a.b', 'Help.'), { message: /no name for a metric/ });
+  t.throws(() => metrics.counter('a b', 'Help.'), { message: /no name for a metric/ });
+  metrics.counter('a.b', 'Help.');
+  t.throws(() => metrics.counter('a_b', 'Help.'), { message: /would look like a.b/ });
   const counter = metrics.counter('held', 'Help.');
   t.throws(() => metrics.gauge('held', 'Help.'), { message: /a counter already/ });
   t.throws(() => counter.add(-1), { message: /only rises/ });

@@ -1,6 +1,10 @@
 /**
- * What a process counts, declared once with its help, and told in two ways: as Prometheus text
- * on a loopback port (serve-metrics.ts) and as statsd lines (push-metrics.ts).
+ * What a process counts, declared once with its help, and told in three ways: as Prometheus text
+ * on a loopback port (serve-metrics.ts), as statsd lines (push-metrics.ts), and to an agent (the
+ * workspace metric-emitter).
+ *
+ * Names may have dots, since some of the original's have. Prometheus knows none, so its text shows
+ * an underscore for each; two names that would then be one are refused.
  *
  * Adding to a counter is one addition on a JavaScript number; prom-client sees the values only
  * when somebody asks for the text. So counters may stand in hot paths, once per batch.
@@ -34,6 +38,8 @@ export interface Series {
   readonly name: string;
   readonly labels: Labels;
   readonly type: 'counter' | 'gauge';
+  /** What a gauge is measured in; '' if that was not said. */
+  readonly unit: string;
   readonly value: number;
 }
 
@@ -41,6 +47,7 @@ interface Family {
   readonly name: string;
   readonly help: string;
   readonly type: 'counter' | 'gauge';
+  readonly unit: string;
   /** By their labels in one canonical form. */
   readonly series: Map<string, Value>;
 }
@@ -48,6 +55,7 @@ interface Family {
 export class Metrics {
   readonly origin: string;
   readonly tags: Labels;
+  /** By their names as Prometheus knows them. */
   readonly #families = new Map<string, Family>();
 
   constructor(options: { readonly origin: string; readonly tags?: Labels }) {
@@ -55,15 +63,19 @@ export class Metrics {
     this.tags = options.tags ?? {};
   }
 
-  /** The counter of this name and these labels, the same one each time it is asked for. */
-  counter(name: string, help: string, labels: Labels = {}): Counter {
-    return this.#value({ name, help, type: 'counter' }, labels);
+  /**
+   * The counter of this name and these labels, the same one each time it is asked for. With `read`
+   * it is a second name for what something else counts.
+   */
+  counter(name: string, help: string, labels: Labels = {}, read?: () => number): Counter {
+    return this.#value({ name, help, type: 'counter', unit: '' }, labels, read);
   }
 
   /** The gauge of this name and these labels, the same one each time it is asked for. */
   gauge(name: string, help: string, options: GaugeOptions = {}): Gauge {
-    const told = options.unit === undefined ? help : `${help} (${options.unit})`;
-    return this.#value({ name, help: told, type: 'gauge' }, options.labels ?? {}, options.read);
+    const { unit = '', labels = {}, read } = options;
+    const told = unit === '' ? help : `${help} (${unit})`;
+    return this.#value({ name, help: told, type: 'gauge', unit }, labels, read);
   }
 
   /**
@@ -71,7 +83,7 @@ export class Metrics {
    * the last push is pushed no more.
    */
   remove(name: string, labels: Labels = {}): void {
-    this.#families.get(name)?.series.delete(keyOf(labels));
+    this.#families.get(shown(name))?.series.delete(keyOf(labels));
   }
 
   /** All values as they are now. */
@@ -87,24 +99,21 @@ export class Metrics {
     return registry.metrics();
   }
 
-  #value(
-    wanted: { readonly name: string; readonly help: string; readonly type: 'counter' | 'gauge' },
-    labels: Labels,
-    read?: () => number,
-  ): Value {
-    const { name, type } = wanted;
-    assert(/^[a-zA-Z_:][a-zA-Z0-9_:]*$/.test(name), `${name} is no name for a metric`);
-    let family = this.#families.get(name);
+  #value(wanted: Omit<Family, 'series'>, labels: Labels, read?: () => number): Value {
+    const { name, type, unit } = wanted;
+    assert(/^[a-zA-Z_:][a-zA-Z0-9_:.]*$/.test(name), `${name} is no name for a metric`);
+    let family = this.#families.get(shown(name));
     if (family === undefined) {
       family = { ...wanted, series: new Map() };
-      this.#families.set(name, family);
+      this.#families.set(shown(name), family);
     }
+    assert(family.name === name, `${name} would look like ${family.name}`);
     assert(family.type === type, `${name} is a ${family.type} already`);
 
     const key = keyOf(labels);
     let value = family.series.get(key);
     if (value === undefined) {
-      value = new Value({ name, labels, type, ...(read === undefined ? {} : { read }) });
+      value = new Value({ name, labels, type, unit }, read);
       family.series.set(key, value);
     }
     return value;
@@ -115,19 +124,16 @@ class Value implements Counter, Gauge, Series {
   readonly name: string;
   readonly labels: Labels;
   readonly type: 'counter' | 'gauge';
+  readonly unit: string;
   readonly #read: (() => number) | undefined;
   #value = 0;
 
-  constructor(options: {
-    readonly name: string;
-    readonly labels: Labels;
-    readonly type: 'counter' | 'gauge';
-    readonly read?: () => number;
-  }) {
-    this.name = options.name;
-    this.labels = options.labels;
-    this.type = options.type;
-    this.#read = options.read;
+  constructor(series: Omit<Series, 'value'>, read: (() => number) | undefined) {
+    this.name = series.name;
+    this.labels = series.labels;
+    this.type = series.type;
+    this.unit = series.unit;
+    this.#read = read;
   }
 
   get value(): number {
@@ -146,7 +152,8 @@ class Value implements Counter, Gauge, Series {
 
 /** Hands a family's values to prom-client, which knows how to write them. */
 function expose(family: Family, registry: Registry): void {
-  const { name, help, type, series } = family;
+  const { help, type, series } = family;
+  const name = shown(family.name);
   const labelNames = [
     ...new Set([...series.values()].flatMap(({ labels }) => Object.keys(labels))),
   ];
@@ -158,6 +165,11 @@ function expose(family: Family, registry: Registry): void {
     const gauge = new PromGauge(options);
     for (const { labels, value } of series.values()) gauge.set(labels, value);
   }
+}
+
+/** A name as Prometheus knows it. */
+function shown(name: string): string {
+  return name.replaceAll('.', '_');
 }
 
 function keyOf(labels: Labels): string {

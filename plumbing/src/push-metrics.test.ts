@@ -12,7 +12,7 @@ test('sends counters as what they gained, gauges as they are, labels and tags as
   const metrics = new Metrics({ origin: 'doppler', tags: { zone: 'az1' } });
   const ingress = metrics.counter('ingress', 'Help.');
   const dropped = metrics.counter('dropped', 'Help.', { direction: 'egress' });
-  const held = metrics.gauge('held', 'Help.');
+  const held = metrics.gauge('cells.held', 'Help.');
   ingress.add(5);
   dropped.add(2);
   held.set(1.5);
@@ -21,7 +21,7 @@ test('sends counters as what they gained, gauges as they are, labels and tags as
   t.deepEqual(lines.slice(0, 3), [
     'doppler.ingress:5|c|#zone:az1',
     'doppler.dropped:2|c|#zone:az1,direction:egress',
-    'doppler.held:1.5|g|#zone:az1',
+    'doppler.cells.held:1.5|g|#zone:az1',
   ]);
   ingress.add(3);
   await eventually(() => lines.includes('doppler.ingress:3|c|#zone:az1'));
