@@ -21,6 +21,7 @@ export {
   MAX_MESSAGE_BYTES,
   WINDOW_BYTES,
 } from './grpc.ts';
+export { guidOf } from './guid.ts';
 export { type HttpListener, type HttpListenOptions, koaApp, listenHttp } from './http.ts';
 export { ListenError } from './listen-error.ts';
 export { createLogger, type Fields, type Log, type LoggerOptions, type LogLevel } from './log.ts';
@@ -52,3 +53,4 @@ export {
   type TlsFiles,
   tlsSettings,
 } from './tls.ts';
+export { WatchedFile, type WatchedFileOptions } from './watched-file.ts';

@@ -4,7 +4,7 @@
  * they end up in.
  */
 
-import { createHash } from 'node:crypto';
+import { guidOf } from '@standpipe/plumbing';
 
 export interface App {
   readonly name: string;
@@ -34,18 +34,4 @@ export interface App {
 /** The GUID, and so the source id, of an app that is given none. */
 export function appGuid(name: string): string {
   return guidOf(`app/${name}`);
-}
-
-const SHA1_VERSION = 0x50;
-const RFC_VARIANT = 0x80;
-
-/**
- * The GUID of something that has only a name: the same in every process and at every start, so
- * that a source id stays what it was. A version 5 UUID, as RFC 9562 lays it out.
- */
-export function guidOf(name: string): string {
-  const hash = createHash('sha1').update(`standpipe/${name}`).digest().subarray(0, 16);
-  hash.writeUInt8((hash.readUInt8(6) & 0x0f) | SHA1_VERSION, 6);
-  hash.writeUInt8((hash.readUInt8(8) & 0x3f) | RFC_VARIANT, 8);
-  return hash.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
 }

@@ -1,5 +1,6 @@
+import { guidOf } from '@standpipe/plumbing';
 import test from 'ava';
-import { appGuid, guidOf } from './app.ts';
+import { appGuid } from './app.ts';
 import { AppsError, parseApps } from './apps-file.ts';
 
 test('needs no more than a name and a command', (t) => {

@@ -19,8 +19,9 @@
  */
 
 import { resolve } from 'node:path';
+import { guidOf } from '@standpipe/plumbing';
 import { parseDocument } from 'yaml';
-import { type App, appGuid, guidOf } from './app.ts';
+import { type App, appGuid } from './app.ts';
 import { Fields, isRecord } from './fields.ts';
 
 const APPS_MAX = 200;

@@ -16,6 +16,7 @@ import {
   observability,
   readTls,
   systemClock,
+  WatchedFile,
 } from '@standpipe/plumbing';
 import { IngressClient } from '../ingress-client.ts';
 import { AppsError, parseApps } from './apps-file.ts';
@@ -25,7 +26,6 @@ import { ContainerMetrics } from './container-metrics.ts';
 import type { Instance } from './instance.ts';
 import { declareStateMetrics, executorMetrics } from './metrics.ts';
 import { Reaper } from './reaper.ts';
-import { WatchedFile } from './watched-file.ts';
 
 /** What may wait for the agent: more than one read of a pipe can bring at once. */
 const WAITING_COUNT_MAX = 50_000;

@@ -1,7 +1,6 @@
-import { Metrics } from '@standpipe/plumbing';
+import { guidOf, Metrics } from '@standpipe/plumbing';
 import { Batch, loggregator, scanEnvelope } from '@standpipe/protos';
 import test from 'ava';
-import { guidOf } from './app.ts';
 import { parseApps } from './apps-file.ts';
 import { InstanceLog } from './instance-log.ts';
 import { type ExecutorMetrics, executorMetrics } from './metrics.ts';

@@ -7,7 +7,7 @@
  */
 
 import { readFile, stat } from 'node:fs/promises';
-import type { Clock } from '@standpipe/plumbing';
+import type { Clock } from './clock.ts';
 
 const BYTES_MAX = 1024 * 1024;
 const INTERVAL_MS = 500;

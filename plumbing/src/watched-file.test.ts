@@ -1,8 +1,8 @@
 import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { eventually, ManualClock } from '@standpipe/plumbing/testing';
 import test, { type ExecutionContext } from 'ava';
+import { eventually, ManualClock } from './testing.ts';
 import { WatchedFile } from './watched-file.ts';
 
 test('tells of each change, and of none that was none', async (t) => {
