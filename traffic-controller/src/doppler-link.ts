@@ -5,10 +5,11 @@
  *
  * While there is no connection the streams wait, and gRPC's channel tries again by itself (0.2 s
  * to 3 s apart): one attempt for the Doppler, however many consumers there are. A call that ends
- * while the connection stands is opened again at once if it had brought anything or had lived a
- * second; else by the ladder of Loggregator v107.0.21 (1 ms, ten times as long each time), which
- * all streams of the Doppler share and which ends at LADDER_MAX_MS where the original's ends at
- * 100 s.
+ * while the connection stands is opened again at once if it had lived a second. Else it waits by the
+ * ladder of Loggregator v107.0.21 (1 ms, ten times as long each time), which all streams of the
+ * Doppler share and which ends at LADDER_MAX_MS where the original's ends at 100 s. That a call
+ * brought something proves nothing: a Doppler that ends each call after one message would be called
+ * without a pause.
  *
  * A Doppler that is no longer listed is retired: its open streams are served until they end.
  */
@@ -27,7 +28,7 @@ const LADDER_FIRST_MS = 1;
 const LADDER_FACTOR = 10;
 const LADDER_MAX_MS = 10_000;
 
-/** A call that lived this long had worked. */
+/** A call that lived this long has proven itself. */
 const STEADY_MS = 1000;
 
 /** How long a call may take to tell why there is no connection: a Doppler that is back tells nothing. */
@@ -143,7 +144,7 @@ export class DopplerLink implements Disposable {
     const reason = end.error?.details ?? 'the Doppler ended it';
     this.#log.limited(`stream ${doppler}`, 'warn', { doppler, reason }, 'a subscription ended');
 
-    if (end.fed || this.#clock.now() - end.openedAtMs >= STEADY_MS) {
+    if (this.#clock.now() - end.openedAtMs >= STEADY_MS) {
       this.#backoff.reset();
       // A turn later, so that a connection that broke is known to be broken.
       setImmediate(() => {

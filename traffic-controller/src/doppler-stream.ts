@@ -19,8 +19,6 @@ export interface DopplerStreamOptions {
 
 /** How a call went that is over. */
 export interface CallEnd {
-  /** Whether it brought anything. */
-  readonly fed: boolean;
   readonly openedAtMs: number;
   readonly error: ServiceError | undefined;
 }
@@ -52,12 +50,10 @@ export class DopplerStream {
       this.#request,
     );
     this.#call = call;
-    let fed = false;
     let error: ServiceError | undefined;
 
     if (this.#paused) call.pause();
     call.on('data', (message: Buffer) => {
-      fed = true;
       if (!this.#closed) this.#accept(message);
     });
     call.on('error', (problem: ServiceError) => {
@@ -65,7 +61,7 @@ export class DopplerStream {
     });
     call.on('end', () => {
       this.#call = undefined;
-      if (!this.#closed) onEnd({ fed, openedAtMs: nowMs, error });
+      if (!this.#closed) onEnd({ openedAtMs: nowMs, error });
     });
   }
 

@@ -58,8 +58,8 @@ test('a Doppler that dies and returns is read again, and the others all the whil
   t.is(other.subscriptions.length, 1);
 });
 
-test('a stream that had worked is opened again at once when it ends', async (t) => {
-  const { upstream, dopplers } = await start(t, 1);
+test('a stream that had lived a second is opened again at once when it ends', async (t) => {
+  const { upstream, dopplers, clock } = await start(t, 1);
   const doppler = dopplers[0];
   if (!doppler) return t.fail();
   const { received } = subscribe(t, upstream);
@@ -67,9 +67,29 @@ test('a stream that had worked is opened again at once when it ends', async (t) 
     const stream = await doppler.opened();
     stream.send([`${n}`]);
     await eventually(() => received.length === n + 1);
+    await clock.advance(1000);
     stream.end();
   }
   t.deepEqual(received, ['0', '1', '2']);
+});
+
+test('a Doppler that ends each stream after one message is called by the ladder, and told of once', async (t) => {
+  const { upstream, dopplers, clock, log } = await start(t, 1);
+  const doppler = dopplers[0];
+  if (!doppler) return t.fail();
+  const { received } = subscribe(t, upstream);
+  for (const [index, rungMs] of [1, 10, 100, 1000].entries()) {
+    const stream = await doppler.opened();
+    stream.send([`${index}`]);
+    await eventually(() => received.length === index + 1);
+    stream.end();
+    await eventually(() => clock.sleeping === 1);
+    await clock.advance(rungMs * 0.7);
+    t.is(doppler.subscriptions.length, index + 1);
+    while (clock.sleeping > 0) await clock.advance(Math.min(rungMs, 100));
+  }
+  const told = log.lines.filter(({ text }) => text === 'a subscription ended');
+  t.deepEqual(new Set(told.map(({ key }) => key)), new Set([`stream ${doppler.address}`]));
 });
 
 test('streams that end at once climb one ladder, however many there are', async (t) => {
