@@ -35,6 +35,7 @@ import { Ingress } from './ingress.ts';
 import { IngressV1 } from './ingress-v1.ts';
 import { type DopplerMetrics, dopplerMetrics } from './metrics.ts';
 import { Router } from './router.ts';
+import { SlowSubscribers } from './slow-subscribers.ts';
 import { Subscriptions } from './subscription.ts';
 import { V1Router } from './v1-router.ts';
 
@@ -76,6 +77,7 @@ export async function startDoppler(
   const { egressBufferBytes, egressBufferSize, egressV2BufferSize } = config;
   const subscriptions = new Subscriptions({
     metrics: counts,
+    slow: new SlowSubscribers({ metrics, log }),
     log,
     bufferBytes: egressBufferBytes,
     maxSubscriptions: config.maxSubscriptions,

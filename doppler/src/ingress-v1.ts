@@ -93,6 +93,7 @@ export class IngressV1 {
     }
     if (!this.#parts.read(message, start, end)) return false;
 
+    this.#metrics.received.add(1);
     this.#metrics.ingress.add(1);
     if (this.#v1.isWanted) {
       this.#keep.begin();

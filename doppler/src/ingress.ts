@@ -24,7 +24,7 @@ import {
   status,
 } from '@grpc/grpc-js';
 import type { GrpcService, Log } from '@standpipe/plumbing';
-import { Batch, ingressService, scanBatch, scanEnvelope } from '@standpipe/protos';
+import { Batch, ingressService, scanBatch, scanEnvelope, V1Count } from '@standpipe/protos';
 import type { DopplerMetrics } from './metrics.ts';
 import type { Router } from './router.ts';
 import { StreamsIn } from './streams-in.ts';
@@ -48,6 +48,7 @@ export class Ingress {
   readonly #log: Log;
   readonly #streams = new StreamsIn();
   readonly #batch = new Batch();
+  readonly #v1Count = new V1Count();
 
   constructor({ router, metrics, log }: IngressOptions) {
     this.#router = router;
@@ -95,7 +96,8 @@ export class Ingress {
       this.#log.limited('malformed', 'warn', { peer, mistake }, 'refused a malformed message');
       return mistake;
     }
-    this.#metrics.ingress.add(batch.count);
+    this.#metrics.received.add(batch.count);
+    this.#metrics.ingress.add(this.#v1Count.ofBatch(batch));
     this.#router.route(batch);
     return '';
   }

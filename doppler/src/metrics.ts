@@ -1,13 +1,20 @@
 /**
  * What a Doppler counts. The names are those of Loggregator v107.0.21, so that dashboards carry
- * over; `malformed` and `refused_subscriptions` are our own. At any time ingress = what subscriptions and the log cache were
- * given, and for a subscription: given = egress + dropped + what waits.
+ * over; `received`, `egress_dropped`, `malformed` and `refused_subscriptions` are our own, and so
+ * is `dropped_by_subscriber` (slow-subscribers.ts).
+ *
+ * `ingress` counts v1 envelopes, as the original's does: what has no v1 form counts for nothing,
+ * and a gauge for each of its metrics. The laws hold for `received`, which counts what came:
+ *
+ *     received = what the log cache was given + v1 envelopes of types that v2 does not know
+ *     given to a subscription = egress + dropped + what waits for it
  */
 
 import type { Counter, Gauge, Metrics } from '@standpipe/plumbing';
 
 export interface DopplerMetrics {
   readonly ingress: Counter;
+  readonly received: Counter;
   readonly egress: Counter;
   readonly droppedIngress: Counter;
   readonly droppedEgress: Counter;
@@ -20,14 +27,22 @@ const DROPPED_HELP =
   'Envelopes dropped: in direction egress because a subscriber was slow or left; in direction ingress none are, since nothing waits there.';
 
 export function dopplerMetrics(metrics: Metrics): DopplerMetrics {
+  const droppedEgress = metrics.counter('dropped', DROPPED_HELP, { direction: 'egress' });
+  metrics.counter(
+    'egress_dropped',
+    'The same as dropped in direction egress, under a name that nothing can mix up.',
+    {},
+    () => droppedEgress.value,
+  );
   return {
     ingress: metrics.counter(
       'ingress',
-      'Envelopes received, counted as they came: a gauge counts once, however many v1 envelopes it makes.',
+      'Envelopes received, counted as v1 envelopes: an event or an empty one counts 0, a gauge 1 for each metric, or 1 if it is of a container.',
     ),
+    received: metrics.counter('received', 'Envelopes received, each counted once.'),
     egress: metrics.counter('egress', 'Envelopes sent to subscribers, v1 and v2.'),
     droppedIngress: metrics.counter('dropped', DROPPED_HELP, { direction: 'ingress' }),
-    droppedEgress: metrics.counter('dropped', DROPPED_HELP, { direction: 'egress' }),
+    droppedEgress,
     malformed: metrics.counter(
       'malformed',
       'Messages received that could not be read: a v2 one ends its stream, a v1 one is passed over.',

@@ -7,6 +7,7 @@ import test, { type ExecutionContext } from 'ava';
 import { egressV2 } from './egress-v2.ts';
 import { dopplerMetrics } from './metrics.ts';
 import { Router } from './router.ts';
+import { SlowSubscribers } from './slow-subscribers.ts';
 import { Subscriptions } from './subscription.ts';
 import { connect, type Subscriber, wireTo } from './testing.ts';
 
@@ -169,11 +170,13 @@ test('one subscription too many is refused, counted, and disturbs nobody', async
 
 async function setUp(t: ExecutionContext, { bufferSize = 10_000, maxSubscriptions = 100 } = {}) {
   const router = new Router({ cache: { put: () => undefined } });
-  const counts = dopplerMetrics(new Metrics({ origin: 'doppler' }));
+  const metrics = new Metrics({ origin: 'doppler' });
+  const counts = dopplerMetrics(metrics);
   const log = spyLog();
   const bufferBytes = 16 * 1024 * 1024;
   const subscriptions = new Subscriptions({
     metrics: counts,
+    slow: new SlowSubscribers({ metrics, log }),
     log,
     bufferBytes,
     maxSubscriptions,

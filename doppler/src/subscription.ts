@@ -14,11 +14,12 @@
  */
 
 import { type ServerWritableStream, status } from '@grpc/grpc-js';
-import { BoundedQueue, type Log, StreamPump } from '@standpipe/plumbing';
+import { BoundedQueue, type Log, MAX_MESSAGE_BYTES, StreamPump } from '@standpipe/plumbing';
 import { PackedBatch } from '@standpipe/protos';
 import { PART_ENVELOPES_MAX, type Sink } from './fanout.ts';
 import type { DopplerMetrics } from './metrics.ts';
 import { shorten } from './selectors.ts';
+import type { SlowSubscribers } from './slow-subscribers.ts';
 
 /** The gRPC stream of one subscriber. */
 export type SubscriberCall = ServerWritableStream<Buffer, Buffer>;
@@ -37,6 +38,7 @@ export interface SubscriptionOptions {
 
 export interface SubscriptionsOptions {
   readonly metrics: DopplerMetrics;
+  readonly slow: SlowSubscribers;
   readonly log: Log;
   /** The most bytes that may wait for one subscriber. */
   readonly bufferBytes: number;
@@ -44,18 +46,21 @@ export interface SubscriptionsOptions {
   readonly maxSubscriptions: number;
 }
 
+const TOO_LARGE = 'dropped an envelope that is too large for any reader';
 const REFUSED = 'refused a subscription whose request is malformed';
 
 export class Subscriptions {
   readonly #metrics: DopplerMetrics;
+  readonly #slow: SlowSubscribers;
   readonly #log: Log;
   readonly #bufferBytes: number;
   readonly #maxSubscriptions: number;
   readonly #queues = new Set<BoundedQueue<PackedBatch>>();
   #isClosed = false;
 
-  constructor({ metrics, log, bufferBytes, maxSubscriptions }: SubscriptionsOptions) {
+  constructor({ metrics, slow, log, bufferBytes, maxSubscriptions }: SubscriptionsOptions) {
     this.#metrics = metrics;
+    this.#slow = slow;
     this.#log = log;
     this.#bufferBytes = bufferBytes;
     this.#maxSubscriptions = maxSubscriptions;
@@ -82,13 +87,17 @@ export class Subscriptions {
     }
     if (this.#queues.size >= this.#maxSubscriptions) {
       this.#metrics.refusedSubscriptions.add(1);
-      refuse(call, status.RESOURCE_EXHAUSTED, `there are ${this.#maxSubscriptions} subscriptions`);
+      refuse(
+        call,
+        status.RESOURCE_EXHAUSTED,
+        `the limit of ${this.#maxSubscriptions} subscriptions is reached`,
+      );
       return;
     }
     const { messageSize = PART_ENVELOPES_MAX } = options;
     const { egress, droppedEgress, subscriptions } = this.#metrics;
     const queue = this.#queueFor(call, options);
-    const subscription = options.subscribe(queue);
+    const subscription = options.subscribe(this.#sinkFor(queue, call));
     const pump = new StreamPump<PackedBatch>({
       maxCount: messageSize,
       onLost: ({ count }) => droppedEgress.add(count),
@@ -114,23 +123,36 @@ export class Subscriptions {
 
   #queueFor(call: SubscriberCall, options: SubscriptionOptions): BoundedQueue<PackedBatch> {
     const { wants, bufferSize, messageSize = PART_ENVELOPES_MAX } = options;
-    const shardId = shorten(options.shardId);
-    const peer = call.getPeer();
-    let droppedCount = 0;
+    const dropped = this.#slow.subscriber({
+      shardId: shorten(options.shardId),
+      selectors: wants,
+      peer: call.getPeer(),
+    });
     const queue: BoundedQueue<PackedBatch> = new BoundedQueue<PackedBatch>({
       maxCount: bufferSize,
       maxBytes: this.#bufferBytes,
       ...(messageSize > 1 ? { join: PackedBatch.concat } : {}),
       onDrop: (count) => {
-        droppedCount += count;
         this.#metrics.droppedEgress.add(count);
-        if (queue.closed) return; // It left, or we do; it was not slow.
-        const fields = { shard_id: shardId, selectors: wants, peer, count, in_all: droppedCount };
-        const key = `dropped ${shardId} ${wants}`;
-        this.#log.limited(key, 'warn', fields, 'dropped the oldest envelopes of a slow subscriber');
+        if (!queue.closed) dropped(count); // Else it left, or we do; it was not slow.
       },
     });
     return queue;
+  }
+
+  /** The queue, behind a guard against what would end the stream, for no reader takes it. */
+  #sinkFor(queue: BoundedQueue<PackedBatch>, call: SubscriberCall): Sink {
+    return {
+      put: (part) => {
+        if (part.byteLength <= MAX_MESSAGE_BYTES) {
+          queue.put(part);
+          return;
+        }
+        this.#metrics.droppedEgress.add(part.count);
+        const fields = { peer: call.getPeer(), bytes: part.byteLength };
+        this.#log.limited('too large', 'warn', fields, TOO_LARGE);
+      },
+    };
   }
 }
 
