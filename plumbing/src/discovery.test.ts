@@ -1,15 +1,13 @@
 import test from 'ava';
-import { shardSettings, staticShards, zoneSettings } from './discovery.ts';
+import { dnsSettings, shardSettings, staticMembers, zoneSettings } from './discovery.ts';
 import { ConfigError, Env } from './env.ts';
 
 test('reads zones with their shards in order', (t) => {
   const env = new Env({ DOPPLER_SHARDS: ' az1 = a:1, b:2; az2=c:3,[::1]:4 ; ' });
-  t.deepEqual(staticShards(env), {
-    zones: [
-      { name: 'az1', addresses: ['a:1', 'b:2'] },
-      { name: 'az2', addresses: ['c:3', '[::1]:4'] },
-    ],
-  });
+  t.deepEqual(shardSettings(env), [
+    { name: 'az1', addresses: ['a:1', 'b:2'] },
+    { name: 'az2', addresses: ['c:3', '[::1]:4'] },
+  ]);
   env.done();
 });
 
@@ -32,6 +30,39 @@ test("makes one zone of the original's addresses", (t) => {
   const single = new Env({ ROUTER_ADDR: 'a:1', AGENT_ZONE: 'z9' });
   t.deepEqual(shardSettings(single), [{ name: 'z9', addresses: ['a:1'] }]);
   single.done();
+});
+
+test('takes the name of a service for a shard, whose port DNS knows', (t) => {
+  const env = new Env({ DOPPLER_SHARDS: 'az1=_grpc._tcp.doppler.example,a:1' });
+  t.deepEqual(zoneSettings(env), [
+    { name: 'az1', addresses: ['_grpc._tcp.doppler.example', 'a:1'] },
+  ]);
+  env.done();
+});
+
+test('a static list is its own members, each address once, and never changes', (t) => {
+  const zones = [
+    { name: 'az1', addresses: ['a:1', 'b:1'] },
+    { name: 'az2', addresses: ['c:1'] },
+  ];
+  using members = staticMembers(zones);
+  t.is(members.zones, zones);
+  t.deepEqual(members.addresses, ['a:1', 'b:1', 'c:1']);
+  using listening = members.onChange(() => t.fail());
+  t.truthy(listening);
+});
+
+test('asks the machine for names every five seconds, unless told otherwise', (t) => {
+  t.deepEqual(dnsSettings(new Env({})), { servers: [], intervalMs: 5000 });
+  const env = new Env({ DNS_SERVERS: '127.0.0.1:8600, ::1', DNS_INTERVAL: '1s' });
+  t.deepEqual(dnsSettings(env), { servers: ['127.0.0.1:8600', '::1'], intervalMs: 1000 });
+  env.done();
+});
+
+test('refuses a DNS server that is itself a name', (t) => {
+  const env = new Env({ DNS_SERVERS: 'ns.example:53' });
+  dnsSettings(env);
+  t.throws(() => env.done(), { message: /DNS_SERVERS has "ns.example:53": it must be IP/ });
 });
 
 for (const [name, vars, message] of [

@@ -3,12 +3,16 @@ export { announce, type ListenerKind } from './announce.ts';
 export { Backoff, type BackoffOptions } from './backoff.ts';
 export { type Clock, systemClock } from './clock.ts';
 export {
+  type DnsSettings,
+  dnsSettings,
   type Members,
   shardSettings,
-  staticShards,
+  staticMembers,
   type Zone,
   zoneSettings,
 } from './discovery.ts';
+export { dnsMembers, type MembersOptions, openMembers } from './dns-members.ts';
+export { type NameResolver, nameResolver, type ServiceRecord } from './dns-resolver.ts';
 export { formatDuration } from './duration.ts';
 export { ConfigError, Env, type EnvOptions } from './env.ts';
 export {
