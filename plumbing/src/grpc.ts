@@ -12,7 +12,6 @@
 
 import type { Http2Server, Http2Session, ServerHttp2Stream } from 'node:http2';
 import type { Socket } from 'node:net';
-import { createSecureContext } from 'node:tls';
 import * as grpc from '@grpc/grpc-js';
 import { formatAddress } from './address.ts';
 import { announce } from './announce.ts';
@@ -20,7 +19,8 @@ import { listenAddress, listenError } from './listen-error.ts';
 import type { Log } from './log.ts';
 import type { Metrics } from './metrics.ts';
 import { watchRefusals } from './refusals.ts';
-import type { Tls } from './tls.ts';
+import { type ClientContext, clientContext, contextOptions, type Tls } from './tls.ts';
+import type { TlsReport } from './tls-source.ts';
 
 export const MAX_MESSAGE_BYTES: number = 10 * 1024 * 1024;
 export const WINDOW_BYTES: number = 1024 * 1024;
@@ -32,7 +32,6 @@ const DRAIN_MS_DEFAULT = 5000;
 const STREAMS_MAX_DEFAULT = 10_000;
 const CONNECTIONS_MAX_DEFAULT = 5000;
 const HANDSHAKE_LIMIT_MS = 10_000;
-const TLS_VERSION_MIN = 'TLSv1.2';
 
 // A peer that answers no ping for this long is gone. Go peers refuse pings under 10 s apart.
 const KEEPALIVE_TIME_MS = 15_000;
@@ -111,7 +110,11 @@ export async function listenGrpc(options: GrpcListenOptions): Promise<GrpcListen
     server.addService(definition, implementation);
   }
 
-  const port = await bind(server, formatAddress(wanted), serverCredentials(tls));
+  const credentials =
+    tls === undefined
+      ? grpc.ServerCredentials.createInsecure()
+      : new MutualTls(tls, { log, metrics });
+  const port = await bind(server, formatAddress(wanted), credentials);
   const connections = insides.watch(
     options.maxConnections ?? CONNECTIONS_MAX_DEFAULT,
     (http2Server) => {
@@ -142,7 +145,7 @@ export async function listenGrpc(options: GrpcListenOptions): Promise<GrpcListen
 /** A client for one address. It connects when it is first used, and again whenever it must. */
 export function dial(options: DialOptions): grpc.Client {
   quietGrpc();
-  return new grpc.Client(options.address, channelCredentials(options.tls), {
+  return new FollowingClient(options.address, options.tls, {
     // The retry layer would keep a copy of what a long stream has sent.
     'grpc.enable_retries': 0,
     'grpc-node.flow_control_window': WINDOW_BYTES,
@@ -177,18 +180,60 @@ function bind(
   });
 }
 
-function serverCredentials(tls: Tls | undefined): grpc.ServerCredentials {
-  if (tls === undefined) return grpc.ServerCredentials.createInsecure();
-  const pair = { private_key: tls.key, cert_chain: tls.cert };
-  return grpc.ServerCredentials.createSsl(tls.ca, [pair], true);
+/**
+ * A server's side of mutual TLS. It follows its files for as long as a server listens with it,
+ * which is as long as grpc-js has a watcher here.
+ */
+class MutualTls extends grpc.ServerCredentials {
+  readonly #tls: Tls;
+  readonly #report: TlsReport;
+  #following: Disposable | undefined;
+
+  constructor(tls: Tls, report: TlsReport) {
+    const verify = { requestCert: true, rejectUnauthorized: true };
+    super({ ...verify, handshakeTimeout: HANDSHAKE_LIMIT_MS }, contextOptions(tls, tls.suites));
+    this.#tls = tls;
+    this.#report = report;
+  }
+
+  override _addWatcher(watcher: Parameters<grpc.ServerCredentials['_addWatcher']>[0]): void {
+    super._addWatcher(watcher);
+    const { source, suites } = this.#tls;
+    this.#following ??= source?.follow(
+      (pem) => this.updateSecureContextOptions(contextOptions(pem, suites)),
+      this.#report,
+    );
+  }
+
+  override _removeWatcher(watcher: Parameters<grpc.ServerCredentials['_removeWatcher']>[0]): void {
+    super._removeWatcher(watcher);
+    if (this.getWatcherCount() > 0) return;
+    this.#following?.[Symbol.dispose]();
+    this.#following = undefined;
+  }
+
+  override _equals(other: grpc.ServerCredentials): boolean {
+    return this === other;
+  }
 }
 
-function channelCredentials(tls: Tls | undefined): grpc.ChannelCredentials {
-  if (tls === undefined) return grpc.credentials.createInsecure();
-  const { ca, cert, key } = tls;
-  return grpc.credentials.createFromSecureContext(
-    createSecureContext({ ca, cert, key, minVersion: TLS_VERSION_MIN }),
-  );
+/** A client that stops following its files when it is closed. */
+class FollowingClient extends grpc.Client {
+  readonly #context: ClientContext | undefined;
+
+  constructor(address: string, tls: Tls | undefined, options: grpc.ClientOptions) {
+    const context = tls && clientContext(tls);
+    const credentials = context
+      ? grpc.credentials.createFromSecureContext(context.secureContext)
+      : grpc.credentials.createInsecure();
+    super(address, credentials, options);
+    this.#context = context;
+  }
+
+  override close(): void {
+    this.#context?.[Symbol.dispose]();
+    super.close();
+  }
 }
 
 /**
@@ -238,8 +283,6 @@ function insidesOf(server: grpc.Server): {
     configure() {
       const options = insides.commonServerOptions;
       options.settings = { ...options.settings, initialWindowSize: WINDOW_BYTES };
-      options.minVersion = TLS_VERSION_MIN;
-      options.handshakeTimeout = HANDSHAKE_LIMIT_MS;
     },
     watch(maxConnections, onServer) {
       for (const http2Server of insides.http2Servers.keys()) {

@@ -20,7 +20,7 @@ import { listenAddress, listenError } from './listen-error.ts';
 import type { Log } from './log.ts';
 import type { Metrics } from './metrics.ts';
 import { watchRefusals } from './refusals.ts';
-import type { KeyPair, Tls } from './tls.ts';
+import { contextOptions, type KeyPair, type Tls } from './tls.ts';
 
 const HEADERS_LIMIT_MS = 2000;
 const REQUEST_LIMIT_MS = 30_000;
@@ -30,7 +30,6 @@ const HANDSHAKE_LIMIT_MS = 10_000;
 const HEADER_BYTES_MAX = 16 * 1024;
 const CONNECTIONS_MAX_DEFAULT = 5000;
 const DRAIN_MS_DEFAULT = 5000;
-const TLS_VERSION_MIN = 'TLSv1.2';
 
 export interface HttpListenOptions {
   /** `host:port`; port 0 is any free one. */
@@ -86,10 +85,12 @@ export async function listenHttp(options: HttpListenOptions): Promise<HttpListen
     });
   }
 
+  const following = followTls(server, options);
   try {
     server.listen(wantedPort, host);
     await once(server, 'listening');
   } catch (error) {
+    following?.[Symbol.dispose]();
     throw listenError(options.address, error);
   }
   const { port } = server.address() as AddressInfo; // It listens on TCP.
@@ -102,6 +103,7 @@ export async function listenHttp(options: HttpListenOptions): Promise<HttpListen
     server,
     draining: draining.signal,
     async [Symbol.asyncDispose](): Promise<void> {
+      following?.[Symbol.dispose]();
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       draining.abort();
       connections.endIdle();
@@ -244,8 +246,21 @@ function createServer(options: HttpListenOptions): Server {
 }
 
 function tlsOptions(tls: KeyPair | Tls): https.ServerOptions {
-  const { cert, key } = tls;
-  const limits = { minVersion: TLS_VERSION_MIN, handshakeTimeout: HANDSHAKE_LIMIT_MS } as const;
-  if (!('ca' in tls)) return { ...limits, cert, key };
-  return { ...limits, cert, key, ca: tls.ca, requestCert: true, rejectUnauthorized: true };
+  const suites = 'suites' in tls ? tls.suites : undefined;
+  return {
+    ...contextOptions(tls, suites),
+    handshakeTimeout: HANDSHAKE_LIMIT_MS,
+    ...('ca' in tls && { requestCert: true, rejectUnauthorized: true }),
+  };
+}
+
+/** New connections get what the files say by then. */
+function followTls(server: Server, options: HttpListenOptions): Disposable | undefined {
+  const { tls } = options;
+  if (!(server instanceof https.Server)) return undefined;
+  const suites = tls !== undefined && 'suites' in tls ? tls.suites : undefined;
+  return tls?.source?.follow(
+    (pem) => server.setSecureContext(contextOptions(pem, suites)),
+    options,
+  );
 }

@@ -1,6 +1,8 @@
 export { formatAddress, type HostPort, isLoopback, parseAddress } from './address.ts';
 export { announce, type ListenerKind } from './announce.ts';
 export { Backoff, type BackoffOptions } from './backoff.ts';
+export { TlsError } from './certificates.ts';
+export type { CipherSuites } from './cipher-suites.ts';
 export { type Clock, systemClock } from './clock.ts';
 export {
   type DnsSettings,
@@ -48,13 +50,17 @@ export { run } from './service.ts';
 export { nearestName } from './spelling.ts';
 export { type Message, type MessageStream, type PumpOptions, StreamPump } from './stream-pump.ts';
 export {
+  type Authorities,
+  type ClientContext,
+  clientContext,
   type KeyPair,
   type KeyPairFiles,
+  readAuthorities,
   readKeyPair,
   readTls,
   type Tls,
-  TlsError,
   type TlsFiles,
   tlsSettings,
 } from './tls.ts';
+export { type TlsReport, TlsSource, type TlsSourceOptions } from './tls-source.ts';
 export { WatchedFile, type WatchedFileOptions } from './watched-file.ts';

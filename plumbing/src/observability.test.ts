@@ -45,6 +45,7 @@ test('sends to a statsd injector too, if its address is set', async (t) => {
 test('has its settings and their defaults', (t) => {
   t.deepEqual(observabilitySettings(new Env({})), {
     metricsPort: 0,
+    pprofPort: 0,
     statsdAddress: '',
     metricsIntervalMs: 5000,
   });

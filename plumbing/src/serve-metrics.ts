@@ -1,10 +1,14 @@
 /**
  * GET /metrics and GET /health on 127.0.0.1, for Prometheus and for whoever looks after the
  * process. It is plain HTTP and has no access control, so it listens nowhere else.
+ *
+ * A process lives as long as it answers, `/health` and `/health/live`. It is ready, `/health/ready`,
+ * while it serves: neither before all of it listens nor once it drains.
  */
 
 import Router from 'koa-router';
 import { koaApp, listenHttp } from './http.ts';
+import { type LifecycleState, lifecycleState } from './lifecycle.ts';
 import type { Log } from './log.ts';
 import type { Metrics } from './metrics.ts';
 
@@ -16,11 +20,21 @@ export interface MetricsListener extends AsyncDisposable {
 
 export async function serveMetrics(
   metrics: Metrics,
-  options: { readonly port: number; readonly log: Log },
+  options: {
+    readonly port: number;
+    readonly log: Log;
+    /** Default: the state of this process. */
+    readonly state?: () => LifecycleState;
+  },
 ): Promise<MetricsListener> {
+  const state = options.state ?? lifecycleState;
   const router = new Router();
-  router.get('/health', (ctx) => {
+  router.get(['/health', '/health/live'], (ctx) => {
     ctx.body = { status: 'ok' };
+  });
+  router.get('/health/ready', (ctx) => {
+    ctx.status = state() === 'ready' ? 200 : 503;
+    ctx.body = { status: state() };
   });
   router.get('/metrics', async (ctx) => {
     ctx.type = 'text/plain; version=0.0.4; charset=utf-8';

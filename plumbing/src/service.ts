@@ -10,6 +10,7 @@
  */
 
 import { once } from 'node:events';
+import { enterLifecycleState } from './lifecycle.ts';
 
 /** How long a process may take to drain before it is cut off. */
 const DRAIN_LIMIT_MS = 10_000;
@@ -37,12 +38,16 @@ export async function run(
   options: { readonly drainLimitMs?: number } = {},
 ): Promise<void> {
   const stop = new AbortController();
+  enterLifecycleState('starting');
+  stop.signal.addEventListener('abort', () => enterLifecycleState('draining'));
   endOnBugs();
   endOnSignals(stop, options.drainLimitMs ?? DRAIN_LIMIT_MS);
 
   try {
     await using _service = await start(stop.signal);
-    if (!stop.signal.aborted) await once(stop.signal, 'abort');
+    if (stop.signal.aborted) return;
+    enterLifecycleState('ready');
+    await once(stop.signal, 'abort');
   } catch (error) {
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
     process.exitCode = EXIT_FAILED;

@@ -2,9 +2,10 @@ import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import { TlsError } from './certificates.ts';
 import { Env } from './env.ts';
 import { testTls } from './testing.ts';
-import { readKeyPair, readTls, TlsError, type TlsFiles, tlsSettings } from './tls.ts';
+import { readKeyPair, readTls, type TlsFiles, tlsSettings } from './tls.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
@@ -42,7 +43,7 @@ for (const kind of ['ca', 'cert', 'key'] as const) {
 
 test('names the certificate and the date when it has expired', async (t) => {
   const { doppler } = await testTls('doppler');
-  const error = t.throws(() => readKeyPair(doppler, Date.now() + 400 * DAY_MS));
+  const error = t.throws(() => readKeyPair(doppler, { now: () => Date.now() + 400 * DAY_MS }));
   t.regex(
     error?.message ?? '',
     /doppler\.crt: the certificate expired on \d{4}-\d\d-\d\dT[\d:]+\.000Z$/,
@@ -51,7 +52,7 @@ test('names the certificate and the date when it has expired', async (t) => {
 
 test('names the certificate and the date when it is not valid yet', async (t) => {
   const { doppler } = await testTls('doppler');
-  t.throws(() => readTls(doppler, Date.now() - DAY_MS), {
+  t.throws(() => readTls(doppler, { now: () => Date.now() - DAY_MS }), {
     message: /ca\.crt: the certificate is not valid before \d{4}-/,
   });
 });

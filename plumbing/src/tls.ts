@@ -1,13 +1,15 @@
 /**
- * Certificates from files, checked when a process starts and not at the first handshake.
+ * Certificates from files, for whoever listens or dials.
  *
- * A file that is missing, no PEM, out of its validity or not of its key is a TlsError that names
- * the file, and the date where that is what is wrong.
+ * What is read here knows its files: listeners and dialers follow them while they are open, so that
+ * new connections have the new certificates while those that live stay as they are.
  */
 
-import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls';
+import type { Pem, PemFiles } from './certificates.ts';
+import { type CipherSuites, protocolOptions, suitesSetting } from './cipher-suites.ts';
 import type { Env } from './env.ts';
+import { TlsSource, type TlsSourceOptions } from './tls-source.ts';
 
 /** Paths of a certificate and its key. */
 export interface KeyPairFiles {
@@ -18,109 +20,103 @@ export interface KeyPairFiles {
 /** Paths of what mutual TLS needs. */
 export interface TlsFiles extends KeyPairFiles {
   readonly ca: string;
+  /** What of TLS 1.2's suites a listener takes. Undefined: both. */
+  readonly suites?: CipherSuites;
 }
 
-/** PEM. */
+/** PEM, and the files that it came from; without them it stays as it is. */
+export interface Authorities {
+  readonly ca: Buffer;
+  readonly source?: TlsSource;
+}
+
+/** PEM, likewise. */
 export interface KeyPair {
   readonly cert: Buffer;
   readonly key: Buffer;
+  readonly source?: TlsSource;
 }
 
-/** PEM. */
-export interface Tls extends KeyPair {
-  readonly ca: Buffer;
+/** PEM, likewise. */
+export interface Tls extends Authorities, KeyPair {
+  readonly suites?: CipherSuites;
 }
 
-export class TlsError extends Error {
-  readonly file: string;
-
-  constructor(file: string, reason: string, options?: ErrorOptions) {
-    super(`${file}: ${reason}`, options);
-    this.name = 'TlsError';
-    this.file = file;
-  }
-}
-
-/** The files that three variables name; all three must be set. */
-export function tlsSettings(env: Env, names: TlsFiles): TlsFiles {
+/** The files that variables name, all of which must be set; suites may be. */
+export function tlsSettings(
+  env: Env,
+  names: {
+    readonly ca: string;
+    readonly cert: string;
+    readonly key: string;
+    readonly suites?: string;
+  },
+): TlsFiles {
+  const suites = names.suites === undefined ? undefined : suitesSetting(env, names.suites);
   return {
     ca: env.text(names.ca, {}),
     cert: env.text(names.cert, {}),
     key: env.text(names.key, {}),
+    ...(suites && { suites }),
   };
 }
 
 /** Reads what mutual TLS needs. Throws a TlsError. */
-export function readTls(files: TlsFiles, now: number = Date.now()): Tls {
-  const ca = readFile(files.ca);
-  // A bundle may still hold the authority of before the last rotation: one that is valid will do.
-  const authorities = certificatesOf(files.ca, ca);
-  const [first] = authorities;
-  if (first !== undefined && !authorities.some((authority) => isValidAt(authority, now))) {
-    checkDates(files.ca, first, now);
-  }
-  return { ca, ...readKeyPair(files, now) };
+export function readTls(files: TlsFiles, options: TlsSourceOptions = {}): Tls {
+  const { ca, cert, key, suites } = files;
+  const tls = live<Tls>({ ca, cert, key }, options);
+  return suites === undefined ? tls : Object.assign(tls, { suites });
 }
 
 /** Reads a server's certificate and key, for a listener that asks its clients for none. */
-export function readKeyPair(files: KeyPairFiles, now: number = Date.now()): KeyPair {
-  const cert = readFile(files.cert);
-  const key = readFile(files.key);
-  const [leaf] = certificatesOf(files.cert, cert);
-  if (leaf === undefined) throw new TlsError(files.cert, 'holds no PEM certificate');
-  checkDates(files.cert, leaf, now);
-  if (!leaf.checkPrivateKey(privateKeyOf(files.key, key))) {
-    throw new TlsError(files.key, `is not the key of the certificate in ${files.cert}`);
-  }
-  return { cert, key };
+export function readKeyPair({ cert, key }: KeyPairFiles, options: TlsSourceOptions = {}): KeyPair {
+  return live<KeyPair>({ cert, key }, options);
 }
 
-function readFile(file: string): Buffer {
-  try {
-    return readFileSync(file);
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code; // What readFileSync throws.
-    const reason = code === 'ENOENT' ? 'does not exist' : `cannot be read (${code})`;
-    throw new TlsError(file, reason, { cause: error });
-  }
+/** Reads the authorities that a client believes who brings no certificate of its own. */
+export function readAuthorities(ca: string, options: TlsSourceOptions = {}): Authorities {
+  return live<Authorities>({ ca }, options);
 }
 
-function certificatesOf(file: string, pem: Buffer): readonly X509Certificate[] {
-  const blocks = pem
-    .toString('latin1')
-    .match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g);
-  if (blocks === null) throw new TlsError(file, 'holds no PEM certificate');
-  return blocks.map((block) => {
-    try {
-      return new X509Certificate(block);
-    } catch (error) {
-      throw new TlsError(file, 'holds a PEM certificate that cannot be read', { cause: error });
-    }
+/**
+ * What was read, as something that says what the files said last. A copy of it stays as it is, for
+ * the source is not copied.
+ */
+function live<T extends { readonly source?: TlsSource }>(
+  files: PemFiles,
+  options: TlsSourceOptions,
+): T {
+  const source = new TlsSource(files, options);
+  const tls = {};
+  for (const part of Object.keys(files) as (keyof PemFiles)[]) {
+    Object.defineProperty(tls, part, { enumerable: true, get: () => source.pem[part] });
+  }
+  return Object.defineProperty(tls, 'source', { value: source }) as T; // It has what files have.
+}
+
+/** What TLS is spoken with, as node:tls takes it. */
+export function contextOptions(pem: Pem, suites?: CipherSuites): SecureContextOptions {
+  const { ca, cert, key } = pem;
+  return {
+    ...(ca && { ca }),
+    ...(cert && { cert }),
+    ...(key && { key }),
+    ...protocolOptions(suites),
+  };
+}
+
+/** What clients speak TLS with. */
+export interface ClientContext extends Disposable {
+  /** For `tls.connect`, an `https.Agent`, and whatever else takes one. */
+  readonly secureContext: SecureContext;
+}
+
+/** A client's context whose new connections go by what the files say, until it is disposed of. */
+export function clientContext(tls: Authorities | KeyPair | Tls): ClientContext {
+  const secureContext = createSecureContext(contextOptions(tls));
+  const following = tls.source?.follow((pem) => {
+    // A connection takes what stands here when it is made, and never looks at it again.
+    secureContext.context = createSecureContext(contextOptions(pem)).context;
   });
-}
-
-function privateKeyOf(file: string, pem: Buffer): KeyObject {
-  try {
-    return createPrivateKey(pem);
-  } catch (error) {
-    throw new TlsError(file, 'holds no PEM private key', { cause: error });
-  }
-}
-
-function isValidAt(certificate: X509Certificate, now: number): boolean {
-  return Date.parse(certificate.validFrom) <= now && now <= Date.parse(certificate.validTo);
-}
-
-function checkDates(file: string, certificate: X509Certificate, now: number): void {
-  const { validFrom, validTo } = certificate;
-  if (Date.parse(validFrom) > now) {
-    throw new TlsError(file, `the certificate is not valid before ${isoDate(validFrom)}`);
-  }
-  if (Date.parse(validTo) < now) {
-    throw new TlsError(file, `the certificate expired on ${isoDate(validTo)}`);
-  }
-}
-
-function isoDate(text: string): string {
-  return new Date(Date.parse(text)).toISOString();
+  return { secureContext, [Symbol.dispose]: () => following?.[Symbol.dispose]() };
 }
