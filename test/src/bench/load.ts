@@ -13,11 +13,9 @@ import {
   splitTime,
 } from '@standpipe/protos';
 import { cfBatch, leanBatch } from '@standpipe/protos/testing';
-import type { LoadCommand, WorkerOptions } from './workers.ts';
+import { type LoadCommand, SOURCES, sourceOf, type WorkerOptions } from './workers.ts';
 
 const BATCH = 100;
-/** How many apps the load comes from. */
-const SOURCES = 50;
 const TICK_MS = 4;
 /** An envelope begins with its timestamp: a tag, and nine bytes until the year 2262. */
 const TIMESTAMP_OFFSET = 1;
@@ -40,7 +38,7 @@ const shaped = options.shape === 'cf' ? cfBatch : leanBatch;
 const batches = Array.from({ length: SOURCES }, (_, round) =>
   stamped(
     shaped(BATCH, {
-      sourceId: (index) => `source-${(round + index) % SOURCES}-aaaa-bbbb-cccc-dddd`,
+      sourceId: (index) => sourceOf(round + index),
     }),
   ),
 );

@@ -7,23 +7,15 @@
  * Doppler per envelope, from /proc, so that the load's and the reader's own work is not in it.
  */
 
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import type { TlsFiles } from '@standpipe/plumbing';
 import { prepareCertificates } from '../pipeline.ts';
-import { freePorts } from '../ports.ts';
-import { ManagedProcess } from '../process.ts';
-import { listenersOf, topology } from '../topology.ts';
-import { type LoadCommand, type Report, Worker } from './workers.ts';
+import { cpuSeconds, rssOf, settled, startDoppler, tlsFiles } from './measured-doppler.ts';
+import { type LoadCommand, Worker } from './workers.ts';
 
-const ZONES = { az1: 1 };
 const RATES = [50_000, 100_000, 200_000, 300_000, 400_000, 500_000];
 const WARM_UP: LoadCommand = { perSecond: 50_000, seconds: 2 };
-const SETTLE_LIMIT_MS = 5000;
-/** Linux counts CPU time in hundredths of a second. */
-const TICKS_PER_SECOND = 100;
 
 export async function main({ seconds }: { readonly seconds: number }): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'standpipe-bench-'));
@@ -94,47 +86,4 @@ function print({ shape, perSecond, sent, received, seconds, cpu, rss }: Figures)
     `RSS ${Math.round(rss / 1e6)} MB`,
   ];
   process.stdout.write(`  ${columns.join('  ')}\n`);
-}
-
-/** Waits until the reader's count stands still, or its time is up. */
-async function settled(reader: Worker<object>): Promise<void> {
-  const until = performance.now() + SETTLE_LIMIT_MS;
-  let last: Report = { envelopes: -1 };
-  while (performance.now() < until) {
-    const report = await reader.ask({});
-    if (report.envelopes === last.envelopes) return;
-    last = report;
-    await sleep(200);
-  }
-}
-
-async function startDoppler(certificates: string): Promise<ManagedProcess> {
-  const portOf = await freePorts(listenersOf(ZONES));
-  const spec = topology({ zones: ZONES, portOf, certificates, env: { STATSD_ADDRESS: '' } }).find(
-    ({ sourceId }) => sourceId === 'doppler',
-  );
-  if (!spec) throw new Error('the topology has no Doppler');
-  const doppler = new ManagedProcess(spec, () => {});
-  await doppler.start();
-  return doppler;
-}
-
-function tlsFiles(certificates: string, name: string): TlsFiles {
-  return {
-    ca: `${certificates}/ca.crt`,
-    cert: `${certificates}/${name}.crt`,
-    key: `${certificates}/${name}.key`,
-  };
-}
-
-/** User and system time of a process so far. */
-async function cpuSeconds(pid: number | undefined): Promise<number> {
-  const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
-}
-
-async function rssOf(pid: number | undefined): Promise<number> {
-  const status = await readFile(`/proc/${pid}/status`, 'utf8');
-  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0) * 1024;
 }

@@ -15,6 +15,22 @@ export interface WorkerOptions {
   readonly address: string;
   readonly tls: TlsFiles;
   readonly shape: 'lean' | 'cf';
+  /** What a reader subscribes to. Default: everything, as v2. */
+  readonly reads?: Reads;
+}
+
+/** The streams of a reader, all on one connection, as those of a traffic controller are. */
+export interface Reads {
+  readonly protocol: 'v1' | 'v2';
+  /** So many streams of one source each, instead of one of everything. */
+  readonly appStreams?: number;
+}
+
+/** How many sources the load comes from. */
+export const SOURCES = 100;
+
+export function sourceOf(index: number): string {
+  return `5a3f0c1e-7c1d-4f4e-9b39-${String(index % SOURCES).padStart(12, '0')}`;
 }
 
 /** What a worker counted since it began. */
