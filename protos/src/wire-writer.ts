@@ -13,18 +13,17 @@
 
 import assert from 'node:assert/strict';
 import type { BatchBuilder } from './builder.ts';
+import { copyWords, LONG_COPY_BYTES, viewOf, WORD_BYTES } from './copy-bytes.ts';
 import { encodeVarint, encodeVarint64, varintSize } from './varint.ts';
 
 const CHUNK_BYTES = 256 * 1024;
 
-/** From this length on a copy by the engine is faster than a loop, in spite of its call. */
-const LONG_COPY_BYTES = 64;
-
-const doubleBytes = new Uint8Array(8);
-const double = new DataView(doubleBytes.buffer);
-
 export class WireWriter {
   #chunk: Buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES);
+  #view: DataView = viewOf(this.#chunk);
+  /** What was copied from last: a message from which all that is written comes. */
+  #source: Uint8Array = this.#chunk;
+  #sourceView: DataView = this.#view;
   #start = 0;
   #at = 0;
 
@@ -55,6 +54,7 @@ export class WireWriter {
     const chunk = Buffer.allocUnsafeSlow(Math.max(CHUNK_BYTES, (length + size) * 2));
     this.#chunk.copy(chunk, 0, this.#start, this.#at);
     this.#chunk = chunk;
+    this.#view = viewOf(chunk);
     this.#start = 0;
     this.#at = length;
   }
@@ -74,25 +74,51 @@ export class WireWriter {
     else this.#at = encodeVarint(this.#chunk, this.#at, value);
   }
 
+  /** A value of two words. Those of more than 56 bits, as all times are, begin with eight full bytes. */
   varint64(high: number, low: number): void {
-    this.#at = encodeVarint64(this.#chunk, this.#at, high, low);
+    const last = high >>> 24;
+    if (last === 0) {
+      this.#at = encodeVarint64(this.#chunk, this.#at, high, low);
+      return;
+    }
+    const at = this.#at;
+    this.#view.setUint32(at, spread(low), true);
+    this.#view.setUint32(at + 4, spread((low >>> 28) | (high << 4)), true);
+    this.#at = encodeVarint(this.#chunk, at + 8, last);
   }
 
   double(value: number): void {
-    double.setFloat64(0, value, true);
-    this.copy(doubleBytes, 0, 8);
+    this.#view.setFloat64(this.#at, value, true);
+    this.#at += 8;
   }
 
+  /** Copies from a message. Copying from one and the same again and again is fast. */
   copy(bytes: Uint8Array, start: number, end: number): void {
-    const chunk = this.#chunk;
-    let at = this.#at;
-    this.#at = at + end - start;
-    if (end - start >= LONG_COPY_BYTES) {
-      chunk.set(bytes.subarray(start, end), at);
-      return;
+    const length = end - start;
+    const at = this.#at;
+    this.#at = at + length;
+    if (length < WORD_BYTES) {
+      // Within bounds: the room was reserved, and the slice was found by whoever read it.
+      for (let place = 0; place < length; place += 1) {
+        this.#chunk[at + place] = bytes[start + place] as number;
+      }
+    } else if (length >= LONG_COPY_BYTES) {
+      this.#chunk.set(bytes.subarray(start, end), at);
+    } else {
+      if (bytes !== this.#source) {
+        this.#source = bytes;
+        this.#sourceView = viewOf(bytes);
+      }
+      copyWords(this.#sourceView, start, this.#view, at, length);
     }
-    // Within bounds: the room was reserved, and the slice was found by whoever read it.
-    for (let from = start; from < end; from += 1) chunk[at++] = bytes[from] as number;
+  }
+
+  /** A few bytes that are no part of a message: a name, or digits. */
+  constant(bytes: Uint8Array, length: number = bytes.length): void {
+    const chunk = this.#chunk;
+    const at = this.#at;
+    this.#at = at + length;
+    for (let place = 0; place < length; place += 1) chunk[at + place] = bytes[place] as number;
   }
 
   /** A string or message with a tag of one byte, and its length. */
@@ -101,6 +127,24 @@ export class WireWriter {
     this.varint(end - start);
     this.copy(bytes, start, end);
   }
+
+  /** A string that is no part of a message, with a tag of one byte, and its length. */
+  constantField(tag: number, bytes: Uint8Array, length: number = bytes.length): void {
+    this.byte(tag);
+    this.varint(length);
+    this.constant(bytes, length);
+  }
+}
+
+/** The lowest 28 bits as four bytes of a varint, none of which is its last. */
+function spread(bits: number): number {
+  return (
+    0x80808080 |
+    (bits & 0x7f) |
+    ((bits & 0x3f80) << 1) |
+    ((bits & 0x1fc000) << 2) |
+    ((bits & 0xfe00000) << 3)
+  );
 }
 
 /** How long `field` becomes. */

@@ -8,7 +8,8 @@
  * Hot: reused, allocates nothing.
  */
 
-import type { EnvelopeParts } from '../envelope-parts.ts';
+import type { Batch } from '../batch.ts';
+import type { MapEntries } from '../map-entries.ts';
 import { GaugeValueParts } from '../message-parts.ts';
 import { fieldSize, varint64Size, type WireWriter } from '../wire-writer.ts';
 import { ParsedInteger } from './parse-integer.ts';
@@ -42,27 +43,37 @@ export class ContainerMetric {
   readonly #index = new ParsedInteger();
   readonly #value = new GaugeValueParts();
 
-  /** Reads a gauge; false when it is not a container's. */
-  read(parts: EnvelopeParts): boolean {
-    if (parts.metrics.count < METRICS_MIN || !this.#find(parts, CPU)) return false;
+  /** Reads the metrics of a gauge; false when it is not a container's. */
+  read(bytes: Uint8Array, metrics: MapEntries): boolean {
+    if (metrics.count < METRICS_MIN || !this.#find(bytes, metrics, CPU)) return false;
     this.#cpu = this.#value.value;
-    this.size = 1 + 8 + fieldSize(parts.sourceEnd - parts.sourceStart);
     for (let index = 0; index < WHOLE.length; index += 1) {
       const name = WHOLE[index]?.name as Uint8Array; // Below the length.
-      if (!this.#find(parts, name)) return false;
+      if (!this.#find(bytes, metrics, name)) return false;
       const value = wholeNumber(this.#value.value);
-      const high = Math.floor(value / WORD);
-      this.#high[index] = high;
+      this.#high[index] = Math.floor(value / WORD);
       this.#low[index] = value;
-      this.size += 1 + varint64Size(high, value >>> 0);
     }
-    this.#readIndex(parts);
-    this.size += 1 + varint64Size(this.#index.high, this.#index.low);
     return true;
   }
 
-  write(wire: WireWriter, parts: EnvelopeParts): void {
-    wire.field(APPLICATION_ID, parts.bytes, parts.sourceStart, parts.sourceEnd);
+  /** Reads whose container it is, from the row of the gauge that was read. */
+  readOwner(batch: Batch, row: number, metrics: MapEntries): void {
+    const sourceStart = batch.sourceStart[row] as number; // The row exists.
+    this.#readIndex(batch, row, metrics);
+    this.size =
+      fieldSize((batch.sourceEnd[row] as number) - sourceStart) +
+      1 +
+      varint64Size(this.#index.high, this.#index.low) +
+      9;
+    for (let index = 0; index < WHOLE.length; index += 1) {
+      this.size += 1 + varint64Size(this.#high[index] as number, this.#low[index] as number);
+    }
+  }
+
+  write(wire: WireWriter, batch: Batch, row: number): void {
+    const sourceStart = batch.sourceStart[row] as number;
+    wire.field(APPLICATION_ID, batch.bytes, sourceStart, batch.sourceEnd[row] as number);
     wire.byte(INSTANCE_INDEX);
     wire.varint64(this.#index.high, this.#index.low);
     wire.byte(CPU_PERCENTAGE);
@@ -74,8 +85,7 @@ export class ContainerMetric {
   }
 
   /** Reads the value of a metric; false when there is none, or only a zero without a unit. */
-  #find(parts: EnvelopeParts, name: Uint8Array): boolean {
-    const { bytes, metrics } = parts;
+  #find(bytes: Uint8Array, metrics: MapEntries, name: Uint8Array): boolean {
     const entry = metrics.find(bytes, name);
     if (entry < 0) return false;
     const start = metrics.valueStart[entry] as number; // The entry was found below the count.
@@ -84,11 +94,11 @@ export class ContainerMetric {
   }
 
   /** The metric `instance_index`, if there is one; else the instance id, if it is a number; else 0. */
-  #readIndex(parts: EnvelopeParts): void {
-    const { bytes, metrics } = parts;
+  #readIndex({ bytes, instanceStart, instanceEnd }: Batch, row: number, metrics: MapEntries): void {
     const entry = metrics.find(bytes, INDEX);
     if (entry < 0) {
-      this.#index.parse32(bytes, parts.instanceStart, parts.instanceEnd);
+      const start = instanceStart[row] as number;
+      this.#index.parse32(bytes, start, instanceEnd[row] as number);
       return;
     }
     const start = metrics.valueStart[entry] as number;

@@ -8,8 +8,8 @@
  */
 
 import { events } from '../../gen/messages.js';
+import type { Batch } from '../batch.ts';
 import { ByteMap, hashBytes } from '../byte-map.ts';
-import type { EnvelopeParts } from '../envelope-parts.ts';
 import { NamedParts } from '../message-parts.ts';
 import { fieldSize, varint64Size, type WireWriter } from '../wire-writer.ts';
 import { ParsedInteger } from './parse-integer.ts';
@@ -55,14 +55,18 @@ export class HttpStartStop {
   readonly #contentLength = new ParsedInteger();
   readonly #instanceIndex = new ParsedInteger();
 
-  /** Reads a timer; false when it can't be put in v1. */
-  read(parts: EnvelopeParts, tags: TagFields): boolean {
-    const { bytes } = parts;
+  /** Reads a timer of a scanned batch; false when it can't be put in v1. */
+  read(batch: Batch, row: number, tags: TagFields): boolean {
+    const { bytes } = batch;
     if (!this.#requestId.parse(bytes, tags.start(Slot.request_id), tags.end(Slot.request_id))) {
       return false;
     }
-    this.#timer.read(bytes, parts.bodyStart, parts.bodyEnd);
-    this.hasApplicationId = this.applicationId.parse(bytes, parts.sourceStart, parts.sourceEnd);
+    this.#timer.read(bytes, inRow(batch.bodyStart, row), inRow(batch.bodyEnd, row));
+    this.hasApplicationId = this.applicationId.parse(
+      bytes,
+      inRow(batch.sourceStart, row),
+      inRow(batch.sourceEnd, row),
+    );
     this.#method = numberIn(METHODS, tags, Slot.method);
     this.#peerType = numberIn(PEER_TYPES, tags, Slot.peer_type);
     this.#statusCode.parse64(bytes, tags.start(Slot.status_code), tags.end(Slot.status_code));
@@ -70,7 +74,11 @@ export class HttpStartStop {
     this.#statusCode.high = (this.#statusCode.low | 0) >> 31;
     const contentEnd = tags.end(Slot.content_length);
     this.#contentLength.parse64(bytes, tags.start(Slot.content_length), contentEnd);
-    this.#instanceIndex.parse32(bytes, parts.instanceStart, parts.instanceEnd);
+    this.#instanceIndex.parse32(
+      bytes,
+      inRow(batch.instanceStart, row),
+      inRow(batch.instanceEnd, row),
+    );
     this.size = this.#sizeOf(tags);
     return true;
   }
@@ -168,4 +176,9 @@ function numbersOf(names: object): ByteMap<number> {
     if (typeof number === 'number') numbers.setString(name, number);
   }
   return numbers;
+}
+
+/** The value of a column in a row that exists. */
+function inRow(column: Int32Array, row: number): number {
+  return column[row] as number;
 }

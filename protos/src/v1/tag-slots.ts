@@ -5,8 +5,10 @@
  * Which tags these are depends on the kind of envelope (go-loggregator v10, as in Loggregator
  * v107.0.21).
  *
- * Hot: `slotOf` is asked for every tag, so it compares only keys of the tag's length.
+ * Hot: `slotOf` is asked for every tag, so it compares with one name at most.
  */
+
+import assert from 'node:assert/strict';
 
 const NAMES = [
   'origin',
@@ -78,35 +80,43 @@ export const FIELDS_OF: FieldsOf = {
     ),
 };
 
-interface Key {
-  readonly slot: number;
-  readonly bytes: Uint8Array;
-}
+/** The names one after another, and where each begins. */
+const LETTERS: Buffer = Buffer.from(NAMES.join(''));
+const NAME_START = Int32Array.from(NAMES, (_, slot) => NAMES.slice(0, slot).join('').length);
+const NAME_LENGTH = Int32Array.from(NAMES, ({ length }) => length);
 
-const KEYS_BY_LENGTH: readonly (readonly Key[])[] = keysByLength();
+/** Finds the only name that a key can be: by its length and its first two letters. */
+const SLOT_OF_HASH: Int8Array = slotsByHash();
 
 /** The slot of the key bytes[start, end), or NO_SLOT. */
 export function slotOf(bytes: Uint8Array, start: number, end: number): number {
-  const keys = KEYS_BY_LENGTH[end - start];
-  if (keys === undefined) return NO_SLOT;
-  for (let index = 0; index < keys.length; index += 1) {
-    const key = keys[index] as Key; // Below the length.
-    if (isSame(key.bytes, bytes, start)) return key.slot;
+  const length = end - start;
+  if (length < 2) return NO_SLOT;
+  const slot = SLOT_OF_HASH[hashOf(length, bytes[start], bytes[start + 1])] as number;
+  if (slot === NO_SLOT) return NO_SLOT;
+  const name = NAME_START[slot] as number; // Slots are indexes of NAMES.
+  const isOther =
+    NAME_LENGTH[slot] !== length ||
+    LETTERS[name] !== bytes[start] ||
+    LETTERS[name + 1] !== bytes[start + 1];
+  if (isOther) return NO_SLOT;
+  for (let place = 2; place < length; place += 1) {
+    if (LETTERS[name + place] !== bytes[start + place]) return NO_SLOT;
   }
-  return NO_SLOT;
+  return slot;
 }
 
-function isSame(key: Uint8Array, bytes: Uint8Array, start: number): boolean {
-  for (let at = 0; at < key.length; at += 1) if (key[at] !== bytes[start + at]) return false;
-  return true;
+/** A number below 64 that is another one for each name. */
+function hashOf(length: number, first = 0, second = 0): number {
+  return (length * 3 + first + second * 10) & 63;
 }
 
-function keysByLength(): Key[][] {
-  const longest = Math.max(...NAMES.map((name) => name.length));
-  return Array.from({ length: longest + 1 }, (_, length) =>
-    NAMES.filter((name) => name.length === length).map((name) => ({
-      slot: Slot[name],
-      bytes: Buffer.from(name),
-    })),
-  );
+function slotsByHash(): Int8Array {
+  const slots = new Int8Array(64).fill(NO_SLOT);
+  for (const [slot, name] of NAMES.entries()) {
+    const hash = hashOf(name.length, name.charCodeAt(0), name.charCodeAt(1));
+    assert(slots[hash] === NO_SLOT, `${name} has the hash of another name`);
+    slots[hash] = slot;
+  }
+  return slots;
 }

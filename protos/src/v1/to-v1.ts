@@ -14,23 +14,25 @@
  * One gauge becomes as many envelopes as it has metrics, each with all its tags. So there is a
  * limit on the bytes that one batch may become; what is beyond is left out and counted in `dropped`.
  *
- * Hot: no object and no string for an envelope without deprecated tags. The length of each message
- * is worked out before it is written; to-v1.bench.ts has the figures.
+ * Hot: no object and no string for a plain envelope, which nearly all are (see tag-fields.ts). The
+ * length of each message is worked out before it is written; to-v1.bench.ts has the figures.
  */
 
 import assert from 'node:assert/strict';
-import type { Batch } from '../batch.ts';
+import { Batch, Kind } from '../batch.ts';
 import { hashBytes } from '../byte-map.ts';
-import { EnvelopeField, EnvelopeParts } from '../envelope-parts.ts';
+import { FieldReader } from '../fields.ts';
+import { MapEntries } from '../map-entries.ts';
 import { GaugeValueParts, LogParts, NamedParts } from '../message-parts.ts';
 import { FRAME_TAG } from '../packed-batch.ts';
+import { scanEnvelope } from '../scan.ts';
 import { fieldSize, varint64Size, WireWriter } from '../wire-writer.ts';
 import { ContainerMetric } from './container-metric.ts';
-import { fieldsOf, flattenTags } from './flatten-tags.ts';
 import { HttpStartStop } from './http-start-stop.ts';
 import { ParsedInteger } from './parse-integer.ts';
-import { TagFields } from './tag-fields.ts';
-import { Slot } from './tag-slots.ts';
+import { plainEnvelope } from './plain-envelope.ts';
+import { type Division, TagFields } from './tag-fields.ts';
+import { FIELDS_OF, Slot } from './tag-slots.ts';
 import { V1Batch } from './v1-batch.ts';
 
 /** The most bytes that one batch may become: several times what a message may have. */
@@ -43,6 +45,13 @@ const COUNTER_EVENT = { type: 7, body: 0x52 };
 const ERROR = { type: 8, body: 0x5a };
 const CONTAINER_METRIC = { type: 9, body: 0x62 };
 const HTTP_START_STOP = { type: 4, body: 0x3a };
+
+/** What becomes of the tags of each kind. */
+const LOG_DIVISION: Division = { fields: FIELDS_OF.log, isMetric: false };
+const ERROR_DIVISION: Division = { fields: FIELDS_OF.error, isMetric: false };
+const HTTP_DIVISION: Division = { fields: FIELDS_OF.http, isMetric: false };
+const METRIC_DIVISION: Division = { fields: FIELDS_OF.metric, isMetric: true };
+const CONTAINER_DIVISION: Division = { fields: FIELDS_OF.metric, isMetric: false };
 
 /** The fields of events.Envelope around the body, by number and wire type. */
 const ORIGIN = 0x0a;
@@ -60,15 +69,21 @@ const UUID_BYTES = 36;
 export class ToV1 {
   readonly #batch = new V1Batch();
   readonly #wire = new WireWriter();
-  readonly #parts = new EnvelopeParts();
   readonly #tags = new TagFields();
   readonly #log = new LogParts();
   readonly #counter = new NamedParts();
+  readonly #metrics = new MapEntries();
+  readonly #metricFields = new FieldReader();
   readonly #gaugeValue = new GaugeValueParts();
   readonly #container = new ContainerMetric();
   readonly #http = new HttpStartStop();
   readonly #code = new ParsedInteger();
   readonly #uuid = Buffer.alloc(UUID_BYTES);
+  /** An envelope that was not plain, as one that is. */
+  readonly #plain = new Batch(1);
+  /** The envelope that is being converted: the batch it is in, and its row. */
+  #from: Batch = this.#plain;
+  #row = 0;
   /** The envelope that is being written: where its frame and its content begin, and its length. */
   #frameStart = 0;
   #start = 0;
@@ -95,66 +110,82 @@ export class ToV1 {
   /** Adds what one envelope of a scanned batch becomes; returns how many v1 envelopes. */
   add(batch: Batch, index: number): number {
     const before = this.#batch.count;
-    const parts = this.#parts;
-    // The row exists, so the columns have its bounds.
-    parts.read(batch.bytes, batch.start[index] as number, batch.end[index] as number);
-    if (parts.deprecatedTags.count > 0) {
-      const flat = flattenTags(parts);
-      parts.read(flat, 0, flat.length);
-    }
-    switch (parts.message) {
-      case EnvelopeField.log:
-        this.#addLog(parts, batch.sourceHash[index] as number);
-        break;
-      case EnvelopeField.counter:
-        this.#addCounter(parts);
-        break;
-      case EnvelopeField.gauge:
-        this.#addGauge(parts, batch.sourceHash[index] as number);
-        break;
-      case EnvelopeField.timer:
-        this.#addTimer(parts);
-        break;
+    this.#from = batch;
+    this.#row = index;
+    if (!this.#isDone()) {
+      // The row exists, so the columns have its bounds.
+      const end = batch.end[index] as number;
+      scanEnvelope(plainEnvelope(batch.bytes, batch.start[index] as number, end), this.#plain);
+      this.#from = this.#plain;
+      this.#row = 0;
+      assert(this.#isDone(), 'an envelope that was made plain is plain');
     }
     return this.#batch.count - before;
   }
 
-  #addLog(parts: EnvelopeParts, sourceHash: number): void {
-    const { bytes } = parts;
-    const log = this.#log.read(bytes, parts.bodyStart, parts.bodyEnd);
-    const tags = this.#tags.read(parts, fieldsOf(parts.message, false), { isMetric: false });
-    if (tags.is(Slot.__v1_type, ERROR_TYPE)) {
-      this.#addError(parts);
-      return;
+  /** Converts the envelope; false when it is not plain. */
+  #isDone(): boolean {
+    switch (this.#from.kind[this.#row]) {
+      case Kind.log:
+        return this.#addLog();
+      case Kind.counter:
+        return this.#addCounter();
+      case Kind.gauge:
+        return this.#addGauge();
+      case Kind.timer:
+        return this.#addTimer();
+      default:
+        return true;
     }
-    if (log.payloadEnd === log.payloadStart) return;
-    const sourceType = tags.end(Slot.source_type) - tags.start(Slot.source_type);
+  }
+
+  #addLog(): boolean {
+    const tags = this.#tags;
+    if (!tags.read(this.#from, this.#row, LOG_DIVISION)) return false;
+    const { bytes } = this.#from;
+    const log = this.#log.read(bytes, this.#at(this.#from.bodyStart), this.#at(this.#from.bodyEnd));
+    if (tags.is(Slot.__v1_type, ERROR_TYPE)) {
+      this.#addError();
+      return true;
+    }
+    const payloadLength = log.payloadEnd - log.payloadStart;
+    if (payloadLength === 0) return true;
+    const sourceStart = this.#at(this.#from.sourceStart);
+    const sourceEnd = this.#at(this.#from.sourceEnd);
+    const instanceStart = this.#at(this.#from.instanceStart);
+    const instanceEnd = this.#at(this.#from.instanceEnd);
+    const timeHigh = this.#at(this.#from.timeHigh);
+    const timeLow = this.#at(this.#from.timeLow);
+    const typeStart = tags.start(Slot.source_type);
+    const typeEnd = tags.end(Slot.source_type);
     const size =
-      fieldSize(log.payloadEnd - log.payloadStart) +
+      fieldSize(payloadLength) +
       2 +
       1 +
-      varint64Size(parts.timeHigh, parts.timeLow) +
-      fieldSize(parts.sourceEnd - parts.sourceStart) +
-      fieldSize(sourceType) +
-      fieldSize(parts.instanceEnd - parts.instanceStart);
-    if (!this.#open(LOG_MESSAGE, size)) return;
+      varint64Size(timeHigh, timeLow) +
+      fieldSize(sourceEnd - sourceStart) +
+      fieldSize(typeEnd - typeStart) +
+      fieldSize(instanceEnd - instanceStart);
+    if (!this.#open(LOG_MESSAGE, size)) return true;
     const wire = this.#wire;
     wire.field(0x0a, bytes, log.payloadStart, log.payloadEnd);
     wire.byte(0x10);
     wire.byte(log.type === 0 ? 1 : 2); // OUT, and ERR for everything else.
     wire.byte(0x18);
-    wire.varint64(parts.timeHigh, parts.timeLow);
-    wire.field(0x22, bytes, parts.sourceStart, parts.sourceEnd);
-    wire.field(0x2a, bytes, tags.start(Slot.source_type), tags.end(Slot.source_type));
-    wire.field(0x32, bytes, parts.instanceStart, parts.instanceEnd);
+    wire.varint64(timeHigh, timeLow);
+    wire.field(0x22, bytes, sourceStart, sourceEnd);
+    wire.field(0x2a, bytes, typeStart, typeEnd);
+    wire.field(0x32, bytes, instanceStart, instanceEnd);
     this.#close(true);
-    this.#batch.route(bytes, parts.sourceStart, parts.sourceEnd, sourceHash);
+    this.#batch.route(bytes, sourceStart, sourceEnd, this.#at(this.#from.sourceHash));
+    return true;
   }
 
-  #addError(parts: EnvelopeParts): void {
-    const { bytes } = parts;
+  #addError(): void {
+    const { bytes } = this.#from;
     const log = this.#log;
-    const tags = this.#tags.read(parts, fieldsOf(parts.message, true), { isMetric: false });
+    const tags = this.#tags;
+    tags.read(this.#from, this.#row, ERROR_DIVISION);
     const code = this.#code;
     code.parse64(bytes, tags.start(Slot.code), tags.end(Slot.code));
     const codeHigh = (code.low | 0) >> 31; // Beyond 32 bits it is cut off.
@@ -172,43 +203,59 @@ export class ToV1 {
     this.#close(false);
   }
 
-  #addCounter(parts: EnvelopeParts): void {
-    const counter = this.#counter.read(parts.bytes, parts.bodyStart, parts.bodyEnd);
-    this.#tags.read(parts, fieldsOf(parts.message, false), { isMetric: true });
+  #addCounter(): boolean {
+    if (!this.#tags.read(this.#from, this.#row, METRIC_DIVISION)) return false;
+    const { bytes, bodyStart, bodyEnd } = this.#from;
+    const counter = this.#counter.read(bytes, this.#at(bodyStart), this.#at(bodyEnd));
     const size =
       fieldSize(counter.nameEnd - counter.nameStart) +
       1 +
       varint64Size(counter.secondHigh, counter.secondLow) +
       1 +
       varint64Size(counter.thirdHigh, counter.thirdLow);
-    if (!this.#open(COUNTER_EVENT, size)) return;
+    if (!this.#open(COUNTER_EVENT, size)) return true;
     const wire = this.#wire;
-    wire.field(0x0a, parts.bytes, counter.nameStart, counter.nameEnd);
+    wire.field(0x0a, bytes, counter.nameStart, counter.nameEnd);
     wire.byte(0x10);
     wire.varint64(counter.secondHigh, counter.secondLow);
     wire.byte(0x18);
     wire.varint64(counter.thirdHigh, counter.thirdLow);
     this.#close(false);
+    return true;
   }
 
-  #addGauge(parts: EnvelopeParts, sourceHash: number): void {
-    const isContainer = this.#container.read(parts);
-    this.#tags.read(parts, fieldsOf(parts.message, false), { isMetric: !isContainer });
+  #addGauge(): boolean {
+    const metrics = this.#metrics;
+    this.#readMetrics();
+    if (metrics.isSplit) return false;
+    const { bytes } = this.#from;
+    const isContainer = this.#container.read(bytes, metrics);
+    const division = isContainer ? CONTAINER_DIVISION : METRIC_DIVISION;
+    if (!this.#tags.read(this.#from, this.#row, division)) return false;
     if (isContainer) {
-      if (!this.#open(CONTAINER_METRIC, this.#container.size)) return;
-      this.#container.write(this.#wire, parts);
-      this.#close(false);
-      this.#batch.route(parts.bytes, parts.sourceStart, parts.sourceEnd, sourceHash);
-      return;
+      this.#addContainer();
+      return true;
     }
-    const { metrics } = parts;
-    const count = metrics.sort(parts.bytes);
+    const count = metrics.sort(bytes);
     for (let place = 0; place < count; place += 1) {
-      this.#addValue(parts, metrics.order[place] as number);
+      this.#addValue(bytes, metrics.order[place] as number);
     }
+    return true;
   }
 
-  #addValue({ bytes, metrics }: EnvelopeParts, entry: number): void {
+  #addContainer(): void {
+    const from = this.#from;
+    this.#container.readOwner(from, this.#row, this.#metrics);
+    if (!this.#open(CONTAINER_METRIC, this.#container.size)) return;
+    this.#container.write(this.#wire, from, this.#row);
+    this.#close(false);
+    const sourceStart = this.#at(from.sourceStart);
+    const hash = this.#at(from.sourceHash);
+    this.#batch.route(from.bytes, sourceStart, this.#at(from.sourceEnd), hash);
+  }
+
+  #addValue(bytes: Uint8Array, entry: number): void {
+    const metrics = this.#metrics;
     const nameStart = metrics.keyStart[entry] as number; // Entries in the order are below the count.
     const nameEnd = metrics.keyEnd[entry] as number;
     const from = metrics.valueStart[entry] as number;
@@ -223,20 +270,36 @@ export class ToV1 {
     this.#close(false);
   }
 
-  #addTimer(parts: EnvelopeParts): void {
+  #readMetrics(): void {
+    const metrics = this.#metrics;
+    metrics.clear();
+    const { bytes, bodyStart, bodyEnd } = this.#from;
+    const fields = this.#metricFields.over(bytes, this.#at(bodyStart), this.#at(bodyEnd));
+    while (fields.next()) {
+      if (fields.field === 1 && fields.wireType === 2) {
+        metrics.add(bytes, fields.start, fields.end);
+      }
+    }
+  }
+
+  #addTimer(): boolean {
     const http = this.#http;
-    const tags = this.#tags.read(parts, fieldsOf(parts.message, false), { isMetric: false });
-    if (!http.read(parts, tags) || !this.#open(HTTP_START_STOP, http.size)) return;
+    const tags = this.#tags;
+    if (!tags.read(this.#from, this.#row, HTTP_DIVISION)) return false;
+    if (!http.read(this.#from, this.#row, tags)) return true;
+    if (!this.#open(HTTP_START_STOP, http.size)) return true;
     http.write(this.#wire, tags);
     this.#close(false);
-    if (!http.hasApplicationId) return;
+    if (!http.hasApplicationId) return true;
     http.applicationId.write(this.#uuid, 0);
     this.#batch.route(this.#uuid, 0, UUID_BYTES, hashBytes(this.#uuid, 0, UUID_BYTES));
+    return true;
   }
 
   /** Writes what stands before the body; false, counted, when the batch is too large already. */
   #open(kind: { type: number; body: number }, bodySize: number): boolean {
-    const { timeHigh, timeLow } = this.#parts;
+    const timeHigh = this.#at(this.#from.timeHigh);
+    const timeLow = this.#at(this.#from.timeLow);
     const size =
       this.#fieldSize(Slot.origin) +
       2 +
@@ -291,5 +354,10 @@ export class ToV1 {
 
   #fieldSize(slot: number): number {
     return fieldSize(this.#tags.end(slot) - this.#tags.start(slot));
+  }
+
+  /** The value of a column in the row that is being converted, which exists. */
+  #at(column: Int32Array | Uint32Array): number {
+    return column[this.#row] as number;
   }
 }

@@ -40,6 +40,7 @@ export class V1Count {
     // The row exists, so the columns have its bounds.
     const start = batch.start[index] as number;
     const parts = this.#parts.read(batch.bytes, start, batch.end[index] as number);
-    return this.#container.read(parts) ? 1 : parts.metrics.sort(parts.bytes);
+    const { bytes, metrics } = parts;
+    return this.#container.read(bytes, metrics) ? 1 : metrics.sort(bytes);
   }
 }

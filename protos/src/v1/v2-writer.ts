@@ -55,7 +55,7 @@ export class V2Writer {
 
   /** An instance id that is a signed 32-bit number. */
   numericInstanceId(number: number): void {
-    this.instanceId(this.#digits, 0, this.#decimal(number >> 31, number));
+    this.#wire.constantField(INSTANCE_ID, this.#digits, this.#decimal(number >> 31, number));
   }
 
   tag(key: Uint8Array, bytes: Uint8Array, start: number, end: number): void {
@@ -67,7 +67,7 @@ export class V2Writer {
   tagHead(key: Uint8Array, valueLength: number): void {
     this.#wire.byte(TAG);
     this.#wire.varint(fieldSize(key.length) + fieldSize(valueLength));
-    this.#wire.field(TEXT_1, key, 0, key.length);
+    this.#wire.constantField(TEXT_1, key);
     this.#wire.byte(TEXT_2);
     this.#wire.varint(valueLength);
   }

@@ -1,22 +1,28 @@
 /**
- * Writes a v2 envelope anew with all its tags in `tags`, as the conversion to v1 understands them.
+ * Writes a v2 envelope anew, so that the conversion to v1 finds it plain: with all its tags in
+ * `tags`, and its message and its metrics in one piece.
  *
  * The old `deprecated_tags` come over the tags of the same key, except where a tag becomes a field
  * of v1: those are looked for in `tags` first (go-loggregator v10). Integers become decimal, doubles
  * get six decimals. Only old emitters send deprecated tags, so this allocates freely.
  */
 
+import Long from 'long';
 import { loggregator } from '../../gen/messages.js';
 import { goFixed } from '../decimal.ts';
-import { EnvelopeField, type EnvelopeParts } from '../envelope-parts.ts';
-import { FieldReader } from '../fields.ts';
+import { EnvelopeField, EnvelopeParts } from '../envelope-parts.ts';
 import type { MapEntries } from '../map-entries.ts';
 import { ValueMember, ValueParts } from '../message-parts.ts';
 import { joinTime } from '../time.ts';
+import { encodeVarint } from '../varint.ts';
 import { FIELDS_OF, NO_SLOT, slotOf } from './tag-slots.ts';
 
-/** The bare envelope of these parts, without deprecated tags. */
-export function flattenTags(parts: EnvelopeParts): Uint8Array {
+/** A tag of one byte, and a length of five at most. */
+const BODY_HEAD_BYTES_MAX = 6;
+
+/** The bare envelope bytes[start, end), which has a message, made plain. */
+export function plainEnvelope(source: Uint8Array, start: number, end: number): Buffer {
+  const parts = new EnvelopeParts().read(source, start, end);
   const { bytes, tags, deprecatedTags, message } = parts;
   const texts = new Map(entriesOf(bytes, tags, textOf));
   const old = new Map(entriesOf(bytes, deprecatedTags, valueText));
@@ -29,19 +35,24 @@ export function flattenTags(parts: EnvelopeParts): Uint8Array {
     if (!isField || !texts.has(key)) texts.set(key, value);
   }
 
-  const pieces: Uint8Array[] = [];
-  const reader = new FieldReader().over(bytes, parts.start, parts.end);
-  while (reader.next()) {
-    const { field } = reader;
-    if (field === EnvelopeField.tags || field === EnvelopeField.deprecatedTags) continue;
-    pieces.push(bytes.subarray(reader.tagStart, reader.end));
-  }
-  pieces.push(loggregator.v2.Envelope.encode({ tags: Object.fromEntries(texts) }).finish());
-  return Buffer.concat(pieces);
+  const envelope = {
+    timestamp: Long.fromBits(parts.timeLow, parts.timeHigh),
+    source_id: textOf(bytes, parts.sourceStart, parts.sourceEnd),
+    instance_id: textOf(bytes, parts.instanceStart, parts.instanceEnd),
+    tags: Object.fromEntries(texts),
+  };
+  const body = bytes.subarray(parts.bodyStart, parts.bodyEnd);
+  const head = Buffer.alloc(BODY_HEAD_BYTES_MAX);
+  const headEnd = encodeVarint(head, encodeVarint(head, 0, (message << 3) | 2), body.length);
+  return Buffer.concat([
+    loggregator.v2.Envelope.encode(envelope).finish(),
+    head.subarray(0, headEnd),
+    body,
+  ]);
 }
 
 /** The tags that become fields of v1, for a v2 message of this kind. */
-export function fieldsOf(message: number, isError: boolean): number {
+function fieldsOf(message: number, isError: boolean): number {
   if (message === EnvelopeField.timer) return FIELDS_OF.http;
   if (message !== EnvelopeField.log) return FIELDS_OF.metric;
   return isError ? FIELDS_OF.error : FIELDS_OF.log;
