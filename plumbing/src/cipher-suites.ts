@@ -7,6 +7,7 @@
 
 import type { SecureVersion } from 'node:tls';
 import type { Env } from './env.ts';
+import type { Log } from './log.ts';
 
 const MIN_VERSION: SecureVersion = 'TLSv1.2';
 const MAX_VERSION: SecureVersion = 'TLSv1.3';
@@ -41,6 +42,13 @@ export function suitesSetting(env: Env, name: string): CipherSuites | undefined 
     env.mistake(name, `must name one of ${[...SUITES.keys()].join(', ')}`);
   }
   return { allowed, unknown: names.filter((suite) => !SUITES.has(suite)) };
+}
+
+/** Says which names of a setting stood for nothing. */
+export function warnOfUnknown(suites: CipherSuites | undefined, log: Log): void {
+  if (suites === undefined || suites.unknown.length === 0) return;
+  const { allowed, unknown } = suites;
+  log.warn({ unknown, allowed }, 'cipher suites of unknown names are passed over');
 }
 
 /** Versions and suites, as node:tls takes them. */

@@ -15,12 +15,13 @@ import type { Socket } from 'node:net';
 import * as grpc from '@grpc/grpc-js';
 import { formatAddress } from './address.ts';
 import { announce } from './announce.ts';
+import { warnOfUnknown } from './cipher-suites.ts';
+import { FollowingClient, MutualTls } from './grpc-tls.ts';
 import { listenAddress, listenError } from './listen-error.ts';
 import type { Log } from './log.ts';
 import type { Metrics } from './metrics.ts';
 import { watchRefusals } from './refusals.ts';
-import { type ClientContext, clientContext, contextOptions, type Tls } from './tls.ts';
-import type { TlsReport } from './tls-source.ts';
+import type { Tls } from './tls.ts';
 
 export const MAX_MESSAGE_BYTES: number = 10 * 1024 * 1024;
 export const WINDOW_BYTES: number = 1024 * 1024;
@@ -31,7 +32,6 @@ const REFUSED_HELP = 'Calls that were ended with an error, by its code.';
 const DRAIN_MS_DEFAULT = 5000;
 const STREAMS_MAX_DEFAULT = 10_000;
 const CONNECTIONS_MAX_DEFAULT = 5000;
-const HANDSHAKE_LIMIT_MS = 10_000;
 
 // A peer that answers no ping for this long is gone. Go peers refuse pings under 10 s apart.
 const KEEPALIVE_TIME_MS = 15_000;
@@ -110,6 +110,7 @@ export async function listenGrpc(options: GrpcListenOptions): Promise<GrpcListen
     server.addService(definition, implementation);
   }
 
+  if (tls !== undefined) warnOfUnknown(tls.suites, log);
   const credentials =
     tls === undefined
       ? grpc.ServerCredentials.createInsecure()
@@ -178,62 +179,6 @@ function bind(
       else reject(listenError(address, error));
     });
   });
-}
-
-/**
- * A server's side of mutual TLS. It follows its files for as long as a server listens with it,
- * which is as long as grpc-js has a watcher here.
- */
-class MutualTls extends grpc.ServerCredentials {
-  readonly #tls: Tls;
-  readonly #report: TlsReport;
-  #following: Disposable | undefined;
-
-  constructor(tls: Tls, report: TlsReport) {
-    const verify = { requestCert: true, rejectUnauthorized: true };
-    super({ ...verify, handshakeTimeout: HANDSHAKE_LIMIT_MS }, contextOptions(tls, tls.suites));
-    this.#tls = tls;
-    this.#report = report;
-  }
-
-  override _addWatcher(watcher: Parameters<grpc.ServerCredentials['_addWatcher']>[0]): void {
-    super._addWatcher(watcher);
-    const { source, suites } = this.#tls;
-    this.#following ??= source?.follow(
-      (pem) => this.updateSecureContextOptions(contextOptions(pem, suites)),
-      this.#report,
-    );
-  }
-
-  override _removeWatcher(watcher: Parameters<grpc.ServerCredentials['_removeWatcher']>[0]): void {
-    super._removeWatcher(watcher);
-    if (this.getWatcherCount() > 0) return;
-    this.#following?.[Symbol.dispose]();
-    this.#following = undefined;
-  }
-
-  override _equals(other: grpc.ServerCredentials): boolean {
-    return this === other;
-  }
-}
-
-/** A client that stops following its files when it is closed. */
-class FollowingClient extends grpc.Client {
-  readonly #context: ClientContext | undefined;
-
-  constructor(address: string, tls: Tls | undefined, options: grpc.ClientOptions) {
-    const context = tls && clientContext(tls);
-    const credentials = context
-      ? grpc.credentials.createFromSecureContext(context.secureContext)
-      : grpc.credentials.createInsecure();
-    super(address, credentials, options);
-    this.#context = context;
-  }
-
-  override close(): void {
-    this.#context?.[Symbol.dispose]();
-    super.close();
-  }
 }
 
 /**

@@ -1,26 +1,27 @@
 /**
- * HTTP servers with the limits that all of ours share, and the Koa application at their front.
+ * HTTP servers with the limits that all of ours share.
  *
- * An error below 500 is the caller's, who is told what it was; anything else is ours: the caller
- * gets a plain 500 (or its own status and, if it says `expose`, its message) and the log gets the
- * error. A client that goes away in the middle of an answer
- * is no error. A connection that sends its headers too slowly is cut, one past the most
- * connections is refused, and both are counted in the log.
+ * A connection that sends its headers too slowly is cut, one past the most connections is refused,
+ * and a client that does not take its answer is hung up on (write-limit.ts); all are counted.
  */
 
 import { once } from 'node:events';
-import http, { type IncomingMessage, type Server } from 'node:http';
+import http, { type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import http2, { type Http2ServerRequest, type Http2ServerResponse } from 'node:http2';
 import https from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import Koa from 'koa';
+import type Koa from 'koa';
 import { formatAddress } from './address.ts';
 import { announce, type ListenerKind } from './announce.ts';
+import { type CipherSuites, warnOfUnknown } from './cipher-suites.ts';
+import { HttpConnections } from './http-connections.ts';
 import { listenAddress, listenError } from './listen-error.ts';
 import type { Log } from './log.ts';
 import type { Metrics } from './metrics.ts';
 import { watchRefusals } from './refusals.ts';
 import { contextOptions, type KeyPair, type Tls } from './tls.ts';
+import { limitWriting, type WriteLimit } from './write-limit.ts';
 
 const HEADERS_LIMIT_MS = 2000;
 const REQUEST_LIMIT_MS = 30_000;
@@ -30,15 +31,22 @@ const HANDSHAKE_LIMIT_MS = 10_000;
 const HEADER_BYTES_MAX = 16 * 1024;
 const CONNECTIONS_MAX_DEFAULT = 5000;
 const DRAIN_MS_DEFAULT = 5000;
+/** Requests at a time on one connection over HTTP/2, as many as Go allows. */
+const STREAMS_MAX = 250;
+
+const CUT_NAME = 'http_cut';
+const CUT_HELP = 'Answers that their client did not take in time, who was then hung up on.';
 
 export interface HttpListenOptions {
   /** `host:port`; port 0 is any free one. */
   readonly address: string;
   /** HTTPS. With a `ca`, clients must bring a certificate of it. Undefined: plain HTTP. */
   readonly tls?: KeyPair | Tls | undefined;
+  /** Speak HTTP/2 with those who can, if there is TLS. Upgrades need HTTP/1.1, and still have it. */
+  readonly http2?: boolean;
   readonly app: Koa;
   readonly log: Log;
-  /** Counts the connections that were refused. */
+  /** Counts the connections that were refused, and the answers that were cut. */
   readonly metrics?: Metrics;
   /** How it announces itself. Default http. */
   readonly kind?: ListenerKind;
@@ -52,6 +60,11 @@ export interface HttpListenOptions {
   readonly headersMs?: number;
   /** How long a client may take to send a request whole. Default 30 s. */
   readonly requestMs?: number;
+  /**
+   * How long a client may take over an answer that is complete, besides a second for each 64 KiB.
+   * Default 30 s. Streams have no such limit until they end.
+   */
+  readonly writeMs?: number;
   /** Listen without TLS on an address that others can reach. */
   readonly allowPublic?: boolean;
 }
@@ -60,22 +73,22 @@ export interface HttpListener extends AsyncDisposable {
   /** `host:port` as bound. */
   readonly address: string;
   readonly port: number;
-  readonly server: Server;
   /** Aborted when draining begins; an answer that lives as long as its client must then end. */
   readonly draining: AbortSignal;
 }
 
 /** Opens an HTTP port. Rejects with a ListenError that names the address. */
 export async function listenHttp(options: HttpListenOptions): Promise<HttpListener> {
-  const kind = options.kind ?? 'http';
+  const { tls, log, metrics, kind = 'http' } = options;
   const { host, port: wantedPort } = listenAddress(options.address, {
-    secure: options.tls !== undefined,
+    secure: tls !== undefined,
     allowPublic: options.allowPublic === true,
   });
+  if (tls !== undefined) warnOfUnknown(suitesOf(tls), log);
   const server = createServer(options);
   const draining = new AbortController();
-  const connections = new Connections(server, draining.signal);
-  watchRefusals(server, { kind, log: options.log, metrics: options.metrics });
+  const connections = new HttpConnections(server, tls !== undefined, draining.signal);
+  watchRefusals(server, { kind, log, metrics });
   const { onUpgrade } = options;
   // Node takes a server that listens to this for one that upgrades, and answers nobody who asks.
   if (onUpgrade !== undefined) {
@@ -85,22 +98,23 @@ export async function listenHttp(options: HttpListenOptions): Promise<HttpListen
     });
   }
 
-  const following = followTls(server, options);
   try {
     server.listen(wantedPort, host);
     await once(server, 'listening');
   } catch (error) {
-    following?.[Symbol.dispose]();
     throw listenError(options.address, error);
   }
   const { port } = server.address() as AddressInfo; // It listens on TCP.
   const address = formatAddress({ host, port });
   announce(kind, address);
+  const following = tls?.source?.follow(
+    (pem) => (server as https.Server).setSecureContext(contextOptions(pem, suitesOf(tls))), // TLS.
+    { log, metrics },
+  );
 
   return {
     address,
     port,
-    server,
     draining: draining.signal,
     async [Symbol.asyncDispose](): Promise<void> {
       following?.[Symbol.dispose]();
@@ -114,122 +128,14 @@ export async function listenHttp(options: HttpListenOptions): Promise<HttpListen
   };
 }
 
-/** The connections of a server, for the time when it ends them. */
-class Connections {
-  readonly #server: Server;
-  readonly #all = new Set<Socket>();
-  /** Those that never sent a request, which Node doesn't count among the idle. */
-  readonly #fresh = new Set<Socket>();
-
-  constructor(server: Server, draining: AbortSignal) {
-    this.#server = server;
-    server.on('connection', (socket: Socket) => {
-      this.#all.add(socket);
-      socket.once('close', () => this.#all.delete(socket));
-    });
-    const ready = server instanceof https.Server ? 'secureConnection' : 'connection';
-    server.on(ready, (socket: Socket) => {
-      this.#fresh.add(socket);
-      socket.once('close', () => this.#fresh.delete(socket));
-    });
-    server.on('request', ({ socket }: IncomingMessage, response: http.ServerResponse) => {
-      this.#fresh.delete(socket);
-      response.once('close', () => {
-        if (draining.aborted) server.closeIdleConnections();
-      });
-    });
-  }
-
-  /** Says that a connection was handed over. */
-  handedOver(socket: Socket): void {
-    this.#fresh.delete(socket);
-  }
-
-  /** Ends those that wait for nothing. */
-  endIdle(): void {
-    this.#server.closeIdleConnections();
-    for (const socket of this.#fresh) socket.destroy();
-  }
-
-  /** Ends all, upgraded ones and unfinished handshakes too. */
-  cut(): void {
-    for (const socket of this.#all) socket.destroy();
-  }
-}
-
-/** A Koa application that answers errors as said above, and counts them if it has metrics. */
-export function koaApp(log: Log, metrics?: Metrics): Koa {
-  const app = new Koa();
-  app.silent = true;
-  app.on('error', (error: Error & { code?: string }) => {
-    if (GONE.has(error.code ?? '')) return;
-    log.limited('http-stream', 'warn', { error }, 'an answer could not be finished');
-  });
-  app.use(async (ctx, next) => {
-    try {
-      await next();
-      const answered = ctx.body !== undefined || ctx.respond === false || ctx.headerSent;
-      if (ctx.status === 404 && !answered) ctx.throw(404, 'not found');
-    } catch (error) {
-      answerError(ctx, error, log);
-      metrics?.counter(REFUSED_NAME, REFUSED_HELP, { status: String(ctx.status) }).add(1);
-    }
-  });
-  return app;
-}
-
-const REFUSED_NAME = 'http_refused';
-const REFUSED_HELP = 'Requests that were answered with an error, by its status.';
-
-/** What a vanished client looks like. */
-const GONE: ReadonlySet<string> = new Set([
-  'ERR_STREAM_PREMATURE_CLOSE',
-  'ERR_STREAM_DESTROYED',
-  'ECONNRESET',
-  'ECONNABORTED',
-  'EPIPE',
-]);
-
-/** What spoke of an answer that will not be given now. */
-const STALE_HEADERS = ['Content-Encoding', 'ETag', 'Last-Modified', 'Cache-Control'];
-
-function answerError(ctx: Koa.Context, error: unknown, log: Log): void {
-  const status = statusOf(error);
-  if (status >= 500) {
-    const fields = { error, method: ctx.method, path: ctx.path };
-    log.limited('http-500', 'error', fields, 'a request failed');
-  }
-  if (ctx.headerSent) {
-    ctx.res.destroy();
-    return;
-  }
-  for (const header of STALE_HEADERS) ctx.remove(header);
-  ctx.status = status;
-  if (error instanceof Error && 'headers' in error) {
-    ctx.set(error.headers as Record<string, string>); // What http-errors carry for their answer.
-  }
-  ctx.body = { error: isForCaller(error, status) ? error.message : 'internal error' };
-}
-
-/** What a caller may read: the message of an error below 500, or one that says `expose: true`. */
-function isForCaller(error: unknown, status: number): error is Error {
-  if (!(error instanceof Error)) return false;
-  return status < 500 || ('expose' in error && error.expose === true);
-}
-
-/** The status that an error asks for by `status`; 500, if it asks for none below that. */
-function statusOf(error: unknown): number {
-  if (!(error instanceof Error) || !('status' in error)) return 500;
-  const { status } = error;
-  return typeof status === 'number' && status >= 400 && status < 600 ? status : 500;
-}
+type Handler = (
+  request: IncomingMessage | Http2ServerRequest,
+  response: ServerResponse | Http2ServerResponse,
+) => void;
 
 function createServer(options: HttpListenOptions): Server {
-  const { tls, app } = options;
-  const callback = app.callback();
-  const handler = (request: IncomingMessage, response: http.ServerResponse): void => {
-    void callback(request, response); // Koa handles its errors.
-  };
+  const { tls } = options;
+  const handler = handlerOf(options);
   const limits = {
     headersTimeout: options.headersMs ?? HEADERS_LIMIT_MS,
     requestTimeout: options.requestMs ?? REQUEST_LIMIT_MS,
@@ -237,30 +143,47 @@ function createServer(options: HttpListenOptions): Server {
     connectionsCheckingInterval: CHECK_INTERVAL_MS,
     maxHeaderSize: HEADER_BYTES_MAX,
   };
-  const server =
-    tls === undefined
-      ? http.createServer(limits, handler)
-      : https.createServer({ ...limits, ...tlsOptions(tls) }, handler);
+  let server: Server;
+  if (tls === undefined) {
+    server = http.createServer(limits, handler);
+  } else if (options.http2 === true) {
+    const settings = { maxConcurrentStreams: STREAMS_MAX, maxHeaderListSize: HEADER_BYTES_MAX };
+    const both = { ...tlsOptions(tls), allowHTTP1: true, settings };
+    // With HTTP/1.1 allowed it has what a Server has, though its type doesn't say so.
+    server = http2.createSecureServer(both, handler) as unknown as Server;
+    Object.assign(server, limits); // It takes them in no other way.
+  } else {
+    server = https.createServer({ ...limits, ...tlsOptions(tls) }, handler);
+  }
   server.maxConnections = options.maxConnections ?? CONNECTIONS_MAX_DEFAULT;
   return server;
 }
 
+function handlerOf(options: HttpListenOptions): Handler {
+  const { app, log, metrics, kind = 'http', writeMs } = options;
+  const callback = app.callback();
+  const counter = metrics?.counter(CUT_NAME, CUT_HELP, { listener: kind });
+  const limit: WriteLimit = {
+    writeMs,
+    onCut: (facts) => {
+      counter?.add(1);
+      log.limited(`${kind}-cut`, 'warn', facts, 'a client did not take its answer');
+    },
+  };
+  return (request, response) => {
+    // Koa handles its errors.
+    void callback(request, response).then(() => limitWriting(response, limit));
+  };
+}
+
 function tlsOptions(tls: KeyPair | Tls): https.ServerOptions {
-  const suites = 'suites' in tls ? tls.suites : undefined;
   return {
-    ...contextOptions(tls, suites),
+    ...contextOptions(tls, suitesOf(tls)),
     handshakeTimeout: HANDSHAKE_LIMIT_MS,
     ...('ca' in tls && { requestCert: true, rejectUnauthorized: true }),
   };
 }
 
-/** New connections get what the files say by then. */
-function followTls(server: Server, options: HttpListenOptions): Disposable | undefined {
-  const { tls } = options;
-  if (!(server instanceof https.Server)) return undefined;
-  const suites = tls !== undefined && 'suites' in tls ? tls.suites : undefined;
-  return tls?.source?.follow(
-    (pem) => server.setSecureContext(contextOptions(pem, suites)),
-    options,
-  );
+function suitesOf(tls: KeyPair | Tls): CipherSuites | undefined {
+  return 'suites' in tls ? tls.suites : undefined;
 }

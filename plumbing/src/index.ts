@@ -28,7 +28,8 @@ export {
   WINDOW_BYTES,
 } from './grpc.ts';
 export { guidOf } from './guid.ts';
-export { type HttpListener, type HttpListenOptions, koaApp, listenHttp } from './http.ts';
+export { type HttpListener, type HttpListenOptions, listenHttp } from './http.ts';
+export { koaApp } from './koa-app.ts';
 export { ListenError } from './listen-error.ts';
 export { createLogger, type Fields, type Log, type LoggerOptions, type LogLevel } from './log.ts';
 export {

@@ -17,7 +17,8 @@ import { writeHeapSnapshot } from 'node:v8';
 import type { Context } from 'koa';
 import Router from 'koa-router';
 import { systemClock } from './clock.ts';
-import { type HttpListener, koaApp, listenHttp } from './http.ts';
+import { type HttpListener, listenHttp } from './http.ts';
+import { koaApp } from './koa-app.ts';
 import type { Log } from './log.ts';
 
 const DRAIN_MS = 500;
