@@ -83,6 +83,24 @@ for (const [what, id, authorization, status, challenge] of streamRows) {
   });
 }
 
+for (const [what, id, authorization, status, challenge] of streamRows) {
+  test(`recentlogs and containermetrics answer ${status === 101 ? 200 : status} to ${what}`, async (t) => {
+    const { address } = await startSecure(t);
+    for (const leaf of ['recentlogs', 'containermetrics']) {
+      const headers = {
+        Origin: 'http://a.b',
+        ...(authorization && { Authorization: authorization }),
+      };
+      const answer = await ask(address, `/apps/${id}/${leaf}`, { headers });
+      t.is(answer.status, status === 101 ? 200 : status);
+      t.is(answer.headers['www-authenticate'], challenge);
+      t.is(answer.headers['access-control-allow-origin'], 'http://a.b');
+      t.is(answer.headers['access-control-allow-credentials'], 'true');
+      t.is(/^--[0-9a-f]{60}--\r\n$/.test(answer.body), status === 101);
+    }
+  });
+}
+
 test('Cloud Controller is not asked about what is no GUID', async (t) => {
   const { address, cf } = await startSecure(t);
   await ask(address, '/apps/some-app/stream', { headers: { Authorization: 'bearer user' } });

@@ -60,6 +60,8 @@ export interface Config {
   readonly agentAddress: string;
   /** LOG_STREAM_ADDR: the gateway that serves /v2/read; '' is none. */
   readonly logStreamAddress: string;
+  /** PLATFORM_ADDR: who serves, at this door, what UAA and Cloud Controller do; '' is nobody. */
+  readonly platformAddress: string;
   readonly observability: ObservabilityConfig;
 }
 
@@ -93,6 +95,7 @@ export function readConfig(vars: Readonly<NodeJS.ProcessEnv> = process.env): Con
     zones: shardSettings(env),
     agentAddress: env.address('AGENT_GRPC_ADDRESS', { fallback: '' }),
     logStreamAddress: env.address('LOG_STREAM_ADDR', { fallback: '' }),
+    platformAddress: env.address('PLATFORM_ADDR', { fallback: '' }),
     observability: observabilitySettings(env),
   };
   env.done();

@@ -6,10 +6,13 @@
  * The original's names with a dot in them are written with an underscore.
  */
 
-import type { Counter, Metrics } from '@standpipe/plumbing';
+import type { Counter, Gauge, Metrics } from '@standpipe/plumbing';
 
 /** Which of the two websocket doors somebody came in by. */
 export type DoorName = 'firehose' | 'stream';
+
+/** Which of the two doors to what the log cache holds of an app, by the last part of its path. */
+export type RecentName = 'recentlogs' | 'containermetrics';
 
 /** Why envelopes that had arrived were not sent. */
 export type DropReason = 'slow_consumer' | 'keep_alive' | 'disconnected' | 'shutdown';
@@ -63,6 +66,35 @@ export function trafficControllerMetrics(metrics: Metrics): TrafficControllerMet
     unauthorized: metrics.counter(
       'doppler_proxy_unauthorized',
       'Requests refused because of their token, or because nobody could say what it is worth.',
+    ),
+  };
+}
+
+/** Counts a request that was answered with an error; koaApp counts those that it answers itself. */
+export function countRefused(metrics: Metrics, status: number): void {
+  const help = 'Requests that were answered with an error, by its status.';
+  metrics.counter('http_refused', help, { status: String(status) }).add(1);
+}
+
+/** What is known of the reading of recent logs and container metrics. */
+export interface RecentMetrics {
+  readonly latency: Readonly<Record<RecentName, Gauge>>;
+  readonly failures: Counter;
+}
+
+export function recentMetrics(metrics: Metrics): RecentMetrics {
+  const latency = (name: string, what: string): Gauge => {
+    const help = `How long the last request for ${what} took.`;
+    return metrics.gauge(`doppler_proxy.${name}_latency`, help, { unit: 'ms' });
+  };
+  return {
+    latency: {
+      recentlogs: latency('recent_logs', 'recent logs'),
+      containermetrics: latency('container_metrics', 'container metrics'),
+    },
+    failures: metrics.counter(
+      'doppler_proxy.log_cache_failure',
+      'Requests for recent logs or container metrics that the log cache refused.',
     ),
   };
 }

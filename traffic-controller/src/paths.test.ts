@@ -19,9 +19,10 @@ for (const [path, clean] of cleanings) {
   test(`${path} is ${clean} at its shortest`, (t) => t.is(cleanPath(path), clean));
 }
 
-test('a target is a decoded path and a query', (t) => {
-  t.deepEqual(splitTarget('/a%2Fb%20c?d=%20'), { path: '/a/b c', query: '?d=%20' });
-  t.deepEqual(splitTarget('http://host:1/a?'), { path: '/a', query: '?' });
+test('a target is a decoded path and a query, and both as they came', (t) => {
+  const raw = '/a%2Fb%20c?d=%20';
+  t.deepEqual(splitTarget(raw), { path: '/a/b c', query: '?d=%20', raw });
+  t.deepEqual(splitTarget('http://host:1/a?'), { path: '/a', query: '?', raw: '/a?' });
 });
 
 test('what is no path is none', (t) => {

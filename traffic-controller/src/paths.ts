@@ -5,17 +5,24 @@
 
 const ORIGIN = /^https?:\/\/[^/?#]*/i;
 
-/** A request's path, decoded, and its query with the question mark; undefined if it is no path. */
-export function splitTarget(
-  target: string,
-): { readonly path: string; readonly query: string } | undefined {
+export interface Target {
+  /** The path, decoded. */
+  readonly path: string;
+  /** With its question mark. */
+  readonly query: string;
+  /** Both as they came. */
+  readonly raw: string;
+}
+
+/** What a request asks for; undefined if it is no path. */
+export function splitTarget(target: string): Target | undefined {
   const own = target.replace(ORIGIN, ''); // A proxy's client writes the whole URL.
   const mark = own.indexOf('?');
-  const raw = mark < 0 ? own : own.slice(0, mark);
+  const encoded = mark < 0 ? own : own.slice(0, mark);
   const query = mark < 0 ? '' : own.slice(mark);
-  if (!raw.startsWith('/')) return undefined;
+  if (!encoded.startsWith('/')) return undefined;
   try {
-    return { path: decodeURIComponent(raw), query };
+    return { path: decodeURIComponent(encoded), query, raw: own };
   } catch (error) {
     if (error instanceof URIError) return undefined;
     throw error;

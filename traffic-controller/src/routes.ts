@@ -2,26 +2,42 @@
  * The front door: which path leads where.
  *
  *     /firehose/:id, /apps/:guid/stream   websockets                     websocket-doors.ts
+ *     /apps/:guid/recentlogs              the log cache, as v1           recent-envelopes.ts
+ *     /apps/:guid/containermetrics
  *     /set-cookie                         a cookie for browsers          set-cookie.ts
- *     /api/v1/…                           Log Cache over all Dopplers    @standpipe/log-cache
- *     /v2/read                            the gateway's event stream     log-stream-proxy.ts
+ *     /api/v1/…, /v1/…                    Log Cache over all Dopplers    @standpipe/log-cache
+ *     /v2/read                            the gateway's event stream     http-proxy.ts
  *     /                                   says what there is
+ *     everything else                     UAA and Cloud Controller       http-proxy.ts
  *
  * A path that is not in its shortest form is redirected, outside /api, where it may hold a source
- * id; everything else is Go's 404. A request for an upgrade that no door gives is served as if it
- * had not asked, as HTTP wants it.
+ * id. What is not set is Go's 404, and so is what neighbours alone may ask of Cloud Controller. A
+ * request for an upgrade that no door gives is served as if it had not asked, as HTTP wants it. What
+ * is refused is counted by its status.
  */
 
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { currentPath } from '@standpipe/log-cache';
 import { type Clock, koaApp, type Log, type Metrics } from '@standpipe/plumbing';
 import type Koa from 'koa';
 import type { AccessLog } from './access-log.ts';
 import type { Access } from './auth.ts';
 import { doorOf } from './firehose.ts';
-import { type LogStreamProxy, READ_FORBIDDEN } from './log-stream-proxy.ts';
-import { cleanPath, encodePath, splitTarget } from './paths.ts';
-import { BAD_PATH, bare, NO_HANDSHAKE, NOT_FOUND, type Refusal } from './refusal.ts';
+import type { HttpProxy } from './http-proxy.ts';
+import { countRefused, type RecentName } from './metrics.ts';
+import { cleanPath, encodePath, splitTarget, type Target } from './paths.ts';
+import type { RecentEnvelopes } from './recent-envelopes.ts';
+import {
+  answer,
+  BAD_REQUEST,
+  bare,
+  NO_HANDSHAKE,
+  NOT_FOUND,
+  READ_FORBIDDEN,
+  type Refusal,
+  type Reply,
+} from './refusal.ts';
 import { setCookie } from './set-cookie.ts';
 import { responseOn, type WebsocketDoors } from './websocket-doors.ts';
 
@@ -29,9 +45,13 @@ export interface FrontDoorOptions {
   readonly doors: WebsocketDoors;
   readonly access: Access;
   readonly accessLog: AccessLog | undefined;
-  readonly logStream: LogStreamProxy | undefined;
-  /** Log Cache's routes; they answer below /api/v1. */
+  readonly recent: RecentEnvelopes;
+  /** Log Cache's routes; they answer below /api/v1 and /v1. */
   readonly logCache: Koa.Middleware;
+  /** Who serves /v2/read. */
+  readonly logStream: HttpProxy | undefined;
+  /** Who serves what we don't. */
+  readonly platform: HttpProxy | undefined;
   readonly systemDomain: string;
   readonly clock: Clock;
   readonly log: Log;
@@ -47,20 +67,31 @@ const PAGE = `Standpipe, Traffic Controller
 
 websocket  /firehose/SUBSCRIPTION      everything; ?filter-type=logs or metrics
            /apps/GUID/stream           one app
-HTTP       /api/v1/info
+HTTP       /apps/GUID/recentlogs       its recent logs, as multipart/x-protobuf
+           /apps/GUID/containermetrics what its instances use
+           /api/v1/info
            /api/v1/meta                sources that Log Cache holds
            /api/v1/read/SOURCE         its recent envelopes
            /v2/read?log                server-sent events, if a gateway is set
            /set-cookie
 `;
 
+/** Paths that are ours whether or not something stands there. */
+const OURS = /^\/(firehose|apps|api|v1|set-cookie)(\/|$)/;
+
+/** What Cloud Controller tells nobody but a drain's neighbours, who come to it by mutual TLS. */
+const NEIGHBOURS_ONLY = /^\/internal\/.*syslog_drain/i;
+
+const RECENT = /^\/apps\/([^/]+)\/(recentlogs|containermetrics)$/;
+
 export function frontDoor(options: FrontDoorOptions): FrontDoor {
   const app = koaApp(options.log, options.metrics);
   app.use(async (ctx, next) => {
     options.accessLog?.write(ctx.req, options.clock.now());
     const target = splitTarget(ctx.req.url ?? '');
-    if (target === undefined) reply(ctx, BAD_PATH);
-    else await route(ctx, { ...target, next }, options);
+    if (target === undefined) reply(ctx, BAD_REQUEST);
+    else await route(ctx, target, { ...options, next });
+    if (ctx.respond !== false && ctx.status >= 400) countRefused(options.metrics, ctx.status);
   });
   app.use((ctx) => reply(ctx, NOT_FOUND));
 
@@ -72,7 +103,13 @@ export function frontDoor(options: FrontDoorOptions): FrontDoor {
       const door = target && doorOf(target.path, target.query);
       if (door === undefined || cleanPath(target?.path ?? '') !== target?.path) {
         socket.on('error', () => undefined); // A client that breaks off is no error.
-        void plain(request, responseOn(socket, request));
+        const response = responseOn(socket, request);
+        if (hasBody(request)) {
+          countRefused(options.metrics, BAD_REQUEST.status);
+          answer(response, BAD_REQUEST); // Node reads no body there any more.
+        } else {
+          void plain(request, response);
+        }
         return;
       }
       options.accessLog?.write(request, options.clock.now());
@@ -84,16 +121,14 @@ export function frontDoor(options: FrontDoorOptions): FrontDoor {
   };
 }
 
-async function route(
-  ctx: Koa.Context,
-  target: { readonly path: string; readonly query: string; readonly next: Koa.Next },
-  options: FrontDoorOptions,
-): Promise<void> {
-  const { path, query, next } = target;
-  if (path.startsWith('/api/')) {
-    // Its router may match in other ways than we do here, so it is asked below /api only.
-    if (!(await mayReadCache(ctx, path, options.access))) reply(ctx, bare(404));
-    else await options.logCache(ctx, next);
+type RouteOptions = FrontDoorOptions & { readonly next: Koa.Next };
+
+async function route(ctx: Koa.Context, target: Target, options: RouteOptions): Promise<void> {
+  const { path, query } = target;
+  if (/^\/(api|v1)\//.test(path)) {
+    // Its router may match in other ways than we do here, so it is asked below these only.
+    if (!(await mayReadCache(ctx, currentPath(path), options.access))) reply(ctx, bare(404));
+    else await options.logCache(ctx, options.next);
     return;
   }
   const clean = cleanPath(path);
@@ -102,23 +137,46 @@ async function route(
     return;
   }
   const door = doorOf(path, query);
+  const [, appId, recent] = RECENT.exec(path) ?? [];
   if (door !== undefined) {
     reply(ctx, (await options.doors.refusal(ctx.req, door)) ?? NO_HANDSHAKE);
+  } else if (appId !== undefined) {
+    // The expression names no other.
+    await replyRecent(ctx, { name: recent as RecentName, appId, query }, options);
   } else if (path === '/set-cookie') {
     reply(ctx, await setCookie(ctx.req, query, options.systemDomain));
   } else if (path === '/v2/read' && options.logStream !== undefined) {
-    await readStream(ctx, query, { ...options, logStream: options.logStream });
-  } else if (path === '/') {
+    await readStream(ctx, target, { ...options, logStream: options.logStream });
+  } else if (path === '/' && wantsPage(ctx, options)) {
     ctx.body = PAGE;
+  } else if (options.platform && !OURS.test(path) && !NEIGHBOURS_ONLY.test(path)) {
+    ctx.respond = false; // What is answered goes past Koa.
+    await options.platform.serve(ctx.req, ctx.res, target.raw);
   } else {
-    await next();
+    await options.next();
   }
+}
+
+/** Browsers; API clients get what Cloud Controller has there, if it is set. */
+function wantsPage(ctx: Koa.Context, { platform }: FrontDoorOptions): boolean {
+  return platform === undefined || ctx.get('Accept').includes('text/html');
+}
+
+async function replyRecent(
+  ctx: Koa.Context,
+  asked: { readonly name: RecentName; readonly appId: string; readonly query: string },
+  { doors, recent }: FrontDoorOptions,
+): Promise<void> {
+  ctx.set('Access-Control-Allow-Origin', ctx.get('Origin'));
+  ctx.set('Access-Control-Allow-Credentials', 'true');
+  const refusal = await doors.denial(ctx.req, { name: 'stream', id: asked.appId });
+  reply(ctx, refusal ?? (await recent.answer(asked.name, asked.appId, asked.query)));
 }
 
 async function readStream(
   ctx: Koa.Context,
-  query: string,
-  { access, logStream }: { readonly access: Access; readonly logStream: LogStreamProxy },
+  { query, raw }: Target,
+  { access, logStream }: { readonly access: Access; readonly logStream: HttpProxy },
 ): Promise<void> {
   const sourceIds = new URLSearchParams(query).getAll('source_id');
   if (!(await access.mayRead(ctx.req.headers, sourceIds))) {
@@ -126,7 +184,7 @@ async function readStream(
     return;
   }
   ctx.respond = false; // What is answered goes past Koa.
-  await logStream.serve(ctx.req, ctx.res);
+  await logStream.serve(ctx.req, ctx.res, raw);
 }
 
 /** `info` is for all; a source, for who may see it; the rest, for operators. */
@@ -136,8 +194,12 @@ function mayReadCache(ctx: Koa.Context, path: string, access: Access): Promise<b
   return access.mayRead(ctx.req.headers, sourceId === undefined ? [] : [sourceId]);
 }
 
-function reply(ctx: Koa.Context, refusal: Refusal): void {
-  ctx.body = refusal.body === '' ? null : refusal.body;
-  ctx.status = refusal.status;
-  ctx.set(refusal.headers);
+function hasBody({ headers }: IncomingMessage): boolean {
+  return (headers['content-length'] ?? '0') !== '0' || headers['transfer-encoding'] !== undefined;
+}
+
+function reply(ctx: Koa.Context, { status, headers, body }: Reply | Refusal): void {
+  ctx.body = body.length === 0 ? null : body;
+  ctx.status = status;
+  ctx.set(headers);
 }

@@ -32,15 +32,25 @@ import { type Access, CloudFoundryAccess, OPEN_ACCESS } from './auth.ts';
 import type { AccessControl, Config } from './config.ts';
 import { CONSUMER_LIMITS, type ConsumerLimits } from './consumer.ts';
 import { Consumers } from './consumers.ts';
-import { LogStreamProxy } from './log-stream-proxy.ts';
-import { trafficControllerGauges, trafficControllerMetrics } from './metrics.ts';
+import { HttpProxy } from './http-proxy.ts';
+import {
+  countRefused,
+  recentMetrics,
+  trafficControllerGauges,
+  trafficControllerMetrics,
+} from './metrics.ts';
 import { Outgoing } from './outgoing.ts';
+import { RecentEnvelopes } from './recent-envelopes.ts';
+import { NO_GATEWAY, NO_PLATFORM, type Refusal } from './refusal.ts';
 import { frontDoor } from './routes.ts';
 import { SlowConsumerEvents } from './slow-consumer-event.ts';
 import { Upstream } from './upstream.ts';
 import { WebsocketDoors } from './websocket-doors.ts';
 
 const MAX_CONSUMERS = 2000;
+
+/** Requests at a time to each server that others' paths are handed to. */
+const PROXIED_MAX = 500;
 
 /** How long consumers may take to get what waits for them, at the end. */
 const DRAIN_MS = 3000;
@@ -111,21 +121,26 @@ async function open(
     clock,
     log,
     onSlow: (peer) => events.send(peer),
+    onRefused: (status) => countRefused(metrics, status),
   });
   trafficControllerGauges(metrics, {
     consumers: (door) => consumers.count(door),
     dopplers: () => upstream.connected,
   });
 
-  const { accessLogFile, logStreamAddress } = config;
+  const { accessLogFile } = config;
+  const proxyTo = (address: string, unavailable: Refusal): HttpProxy | undefined =>
+    address ? keep(new HttpProxy({ address, unavailable, maxRequests: PROXIED_MAX })) : undefined;
   const { app, onUpgrade } = frontDoor({
     doors,
     access,
     accessLog: accessLogFile
       ? keep(await AccessLog.open({ file: accessLogFile, ip: config.ip, log }))
       : undefined,
-    logStream: logStreamAddress ? keep(new LogStreamProxy(logStreamAddress)) : undefined,
+    recent: new RecentEnvelopes({ reader, metrics: recentMetrics(metrics), clock }),
     logCache: logCacheRoutes(reader),
+    logStream: proxyTo(config.logStreamAddress, NO_GATEWAY),
+    platform: proxyTo(config.platformAddress, NO_PLATFORM),
     systemDomain: config.systemDomain,
     clock,
     log,

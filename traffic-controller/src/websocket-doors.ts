@@ -31,6 +31,8 @@ export interface WebsocketDoorsOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly onSlow: (peer: Peer) => void;
+  /** Hears of each handshake that is refused, with the status. */
+  readonly onRefused: (status: number) => void;
 }
 
 /** The longest frame that a client may send; nobody reads it. Past it, the code is 1009. */
@@ -52,26 +54,34 @@ export class WebsocketDoors {
     this.#options = options;
     // What ws finds wrong with a handshake beyond what handshake.ts does.
     this.#server.on('wsClientError', (_error, socket, request) => {
-      answer(responseOn(socket, request), NO_HANDSHAKE);
+      this.#refuse(request, socket, NO_HANDSHAKE);
     });
   }
 
   /** Why this request gets no websocket at this door; undefined, if it may have one. */
   async refusal(request: IncomingMessage, door: Door): Promise<Refusal | undefined> {
-    const { access, consumers, metrics } = this.#options;
-    const denied =
-      door.name === 'firehose'
-        ? await access.firehose(request.headers)
-        : await access.stream(request.headers, door.id);
-    if (denied !== undefined) {
-      metrics.unauthorized.add(1);
-      return denied;
-    }
+    const { consumers, metrics } = this.#options;
+    const denied = await this.denial(request, door);
+    if (denied !== undefined) return denied;
     if (consumers.full) {
       metrics.refused.add(1);
       return bare(503);
     }
     return handshakeMistake(request);
+  }
+
+  /** Why this request may not see what is behind a door; undefined, if it may. */
+  async denial(
+    request: IncomingMessage,
+    { name, id }: Pick<Door, 'name' | 'id'>,
+  ): Promise<Refusal | undefined> {
+    const { access, metrics } = this.#options;
+    const { headers } = request;
+    const denied = await (name === 'firehose'
+      ? access.firehose(headers)
+      : access.stream(headers, id));
+    if (denied !== undefined) metrics.unauthorized.add(1);
+    return denied;
   }
 
   /** Makes a consumer of the connection, or refuses it. */
@@ -81,13 +91,18 @@ export class WebsocketDoors {
     socket.on('error', ignore);
     const refusal = await this.refusal(request, door);
     if (refusal !== undefined) {
-      answer(responseOn(socket, request), refusal);
+      this.#refuse(request, socket, refusal);
       return;
     }
     this.#server.handleUpgrade(request, socket, head, (websocket) => {
       socket.off('error', ignore);
       this.#welcome(websocket, socket, { request, door });
     });
+  }
+
+  #refuse(request: IncomingMessage, socket: Duplex, refusal: Refusal): void {
+    this.#options.onRefused(refusal.status);
+    answer(responseOn(socket, request), refusal);
   }
 
   #welcome(
