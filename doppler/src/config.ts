@@ -41,18 +41,17 @@ export interface Config {
   /** The zone of this Doppler, and its place in it. */
   readonly zone: string;
   readonly nodeIndex: number;
+  /** AGENT_GRPC_ADDRESS: the agent that is sent this Doppler's own metrics; '' is none. */
+  readonly agentAddress: string;
+  /** ROUTER_METRIC_SOURCE_ID: their source id. */
+  readonly metricSourceId: string;
+  /** ROUTER_METRIC_BATCH_INTERVAL_MILLISECONDS: how often they are sent. */
+  readonly metricIntervalMs: number;
   readonly observability: ObservabilityConfig;
 }
 
 /** Settings of the original that a Doppler of ours has no use for. */
-const UNUSED: readonly string[] = [
-  'AGENT_GRPC_ADDRESS',
-  'ROUTER_CIPHER_SUITES',
-  'ROUTER_METRIC_BATCH_INTERVAL_MILLISECONDS',
-  'ROUTER_METRIC_SOURCE_ID',
-  'ROUTER_PPROF_PORT',
-  'USE_RFC339',
-];
+const UNUSED: readonly string[] = ['ROUTER_CIPHER_SUITES', 'ROUTER_PPROF_PORT', 'USE_RFC339'];
 
 const MEBIBYTE = 1024 * 1024;
 const SIZE_MAX = 10_000_000;
@@ -91,6 +90,13 @@ export function readConfig(vars: Readonly<NodeJS.ProcessEnv> = process.env): Con
       max: 8 * 1024 * MEBIBYTE,
     }),
     ...placeOf(env),
+    agentAddress: env.address('AGENT_GRPC_ADDRESS', { fallback: '' }),
+    metricSourceId: env.text('ROUTER_METRIC_SOURCE_ID', { fallback: 'doppler' }),
+    metricIntervalMs: env.count('ROUTER_METRIC_BATCH_INTERVAL_MILLISECONDS', {
+      fallback: 5000,
+      min: 100,
+      max: 3_600_000,
+    }),
     observability: observabilitySettings(env),
   };
   env.done();

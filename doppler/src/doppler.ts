@@ -17,6 +17,7 @@ import {
   logCacheNotFound,
   logCacheRoutes,
 } from '@standpipe/log-cache';
+import { emitMetrics } from '@standpipe/metric-emitter';
 import {
   createLogger,
   type HttpListener,
@@ -33,7 +34,7 @@ import { egressV1 } from './egress-v1.ts';
 import { egressV2 } from './egress-v2.ts';
 import { Ingress } from './ingress.ts';
 import { IngressV1 } from './ingress-v1.ts';
-import { type DopplerMetrics, dopplerMetrics } from './metrics.ts';
+import { type DopplerMetrics, dopplerMetrics, SLOW_CONSUMER_ALARM } from './metrics.ts';
 import { Router } from './router.ts';
 import { SlowSubscribers } from './slow-subscribers.ts';
 import { Subscriptions } from './subscription.ts';
@@ -87,6 +88,15 @@ export async function startDoppler(
   try {
     const told = await observability(config.observability, metrics, log);
     opened.unshift(told);
+    const emitter = emitMetrics(metrics, {
+      agent: { address: config.agentAddress, tls },
+      sourceId: config.metricSourceId,
+      origin: 'loggregator.doppler',
+      intervalMs: config.metricIntervalMs,
+      log,
+      alarms: [SLOW_CONSUMER_ALARM],
+    });
+    opened.unshift(emitter);
     const http = await listenRest(config, cache, { metrics, log });
     if (http) opened.unshift(http);
     const services = [
@@ -114,6 +124,7 @@ export async function startDoppler(
         subscriptions.close();
         await Promise.all([grpc[Symbol.asyncDispose](), http?.[Symbol.asyncDispose]()]);
         await cache[Symbol.asyncDispose]();
+        await emitter[Symbol.asyncDispose]();
         await told[Symbol.asyncDispose]();
       },
     };

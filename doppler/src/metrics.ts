@@ -12,6 +12,12 @@
 
 import type { Counter, Gauge, Metrics } from '@standpipe/plumbing';
 
+/**
+ * What an earlier Doppler told of dropped envelopes by, when it dropped some. Old nozzles take an
+ * event of this name and origin, whatever it counts, for the sign that they are too slow.
+ */
+export const SLOW_CONSUMER_ALARM: string = 'TruncatingBuffer.DroppedMessages';
+
 export interface DopplerMetrics {
   readonly ingress: Counter;
   readonly received: Counter;
@@ -32,6 +38,12 @@ export function dopplerMetrics(metrics: Metrics): DopplerMetrics {
     'egress_dropped',
     'The same as dropped in direction egress, under a name that nothing can mix up.',
     {},
+    () => droppedEgress.value,
+  );
+  metrics.counter(
+    SLOW_CONSUMER_ALARM,
+    'The same once more, as old nozzles know it.',
+    { origin: 'doppler' },
     () => droppedEgress.value,
   );
   return {

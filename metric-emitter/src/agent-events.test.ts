@@ -62,6 +62,14 @@ test('events that no agent takes, and those too many at a time, are counted', as
   t.true(log.lines.every(({ text }) => text === 'the agent did not take an event'));
 });
 
+test('without an agent nothing is sent, and nothing lost', (t) => {
+  const metrics = new Metrics({ origin: 'traffic_controller' });
+  const agent = { address: '', tls: undefined };
+  using events = new AgentEvents({ agent, sourceId: 'x', metrics, log: spyLog() });
+  events.send(EVENT);
+  t.is(dropped(metrics), 0);
+});
+
 function dropped(metrics: Metrics): number {
   return [...metrics.series()].find(({ name }) => name === 'events_dropped')?.value ?? -1;
 }

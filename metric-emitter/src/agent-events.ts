@@ -25,14 +25,14 @@ export interface AgentEventsOptions {
 }
 
 export class AgentEvents implements Disposable {
-  readonly #client: Client;
+  readonly #client: Client | undefined;
   readonly #sourceId: string;
   readonly #dropped: Counter;
   readonly #log: Log;
   #sending = 0;
 
   constructor({ agent, sourceId, metrics, log }: AgentEventsOptions) {
-    this.#client = dialAgent(agent);
+    this.#client = agent.address === '' ? undefined : dialAgent(agent);
     this.#sourceId = sourceId;
     this.#dropped = metrics.counter('events_dropped', 'Events that the agent did not take.');
     this.#log = log;
@@ -40,6 +40,7 @@ export class AgentEvents implements Disposable {
 
   /** Sends an event, and does not wait for it. */
   send(event: { readonly title: string; readonly body: string }): void {
+    if (this.#client === undefined) return;
     if (this.#sending >= SENDING_MAX) {
       this.#drop('too many at a time');
       return;
@@ -65,7 +66,7 @@ export class AgentEvents implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#client.close();
+    this.#client?.close();
   }
 
   #drop(error: string): void {

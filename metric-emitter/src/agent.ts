@@ -4,7 +4,7 @@ import type { Client } from '@grpc/grpc-js';
 import { dial, type Tls } from '@standpipe/plumbing';
 
 export interface Agent {
-  /** `host:port` of its gRPC. */
+  /** `host:port` of its gRPC; '' if there is none, and nothing is sent. */
   readonly address: string;
   readonly tls: Tls | undefined;
 }

@@ -228,6 +228,18 @@ test('an agent that is stuck neither holds up the end nor is given a counter’s
   );
 });
 
+test('does nothing where there is no agent', async (t) => {
+  const metrics = new Metrics({ origin: 'doppler' });
+  const emitter = emitMetrics(metrics, {
+    agent: { address: '', tls: undefined },
+    sourceId: 'doppler',
+    origin: 'loggregator.doppler',
+    intervalMs: NEVER_MS,
+    log: spyLog(),
+  });
+  await t.notThrowsAsync(async () => emitter[Symbol.asyncDispose]());
+});
+
 function options(address: string, tls: TlsFiles, log: Log = spyLog()): EmitOptions {
   return {
     agent: { address, tls: readTls(tls) },

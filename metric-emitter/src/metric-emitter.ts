@@ -6,9 +6,8 @@
  *
  * What a counter gained is forgotten when the connection took it. While there is no agent, gains
  * wait in their counters, which cost nothing, and gauges are not sent. What an agent had not read
- * when it died is lost, at most what was written since the stream's last quiet moment, and never
- * sent twice: a counter too high is worse than one too low. docs/decisions/self-metrics.md says
- * why one stream is enough.
+ * when it died is lost, and never sent twice: a counter too high is worse than one too low.
+ * docs/decisions/self-metrics.md says more, and why one stream is enough.
  *
  * A pulse costs one envelope for each series. It never holds the process up: a stream that
  * does not move for five seconds is broken off.
@@ -42,6 +41,7 @@ export interface EmitOptions {
 
 /** Sends all metrics every interval, and once more when it is disposed of. */
 export function emitMetrics(metrics: Metrics, options: EmitOptions): AsyncDisposable {
+  if (options.agent.address === '') return { [Symbol.asyncDispose]: () => Promise.resolve() };
   return new MetricEmitter(metrics, options);
 }
 
