@@ -40,8 +40,8 @@ export async function startAdapter(
   config: Config,
   log: Log = createLogger('syslog-adapter'),
 ): Promise<SyslogAdapter> {
-  const tls = readTls(config.tls);
   const all = new Metrics({ origin: 'syslog_adapter' });
+  const tls = readTls(config.tls, { log, metrics: all });
   const metrics = adapterMetrics(all);
   const observed = await observability(config.observability, all, log);
 

@@ -20,7 +20,7 @@ export interface Config {
   readonly cell: Cell;
   /** CONTAINER_METRICS_INTERVAL: how often each instance is measured. */
   readonly containerMetricsIntervalMs: number;
-  /** METRICS_PORT, STATSD_ADDRESS and METRICS_INTERVAL. */
+  /** METRICS_PORT, PPROF_PORT, STATSD_ADDRESS and METRICS_INTERVAL. */
   readonly observability: ObservabilityConfig;
   /** The environment that instances get from us: ours, without our settings. */
   readonly inheritedEnv: Readonly<NodeJS.ProcessEnv>;
@@ -28,7 +28,7 @@ export interface Config {
 
 /** Settings of ours, and variables that speak of our own process; instances must not see them. */
 const OUR_OWN =
-  /^(EXECUTOR_.*|AGENT_ADDRESS|CONTAINER_METRICS_INTERVAL|METRICS_PORT|METRICS_INTERVAL|STATSD_ADDRESS|LOG_LEVEL|EXIT_WITH_PARENT|PORT|NODE_CHANNEL_.*|NODE_UNIQUE_ID|INIT_CWD|npm_.*)$/;
+  /^(EXECUTOR_.*|AGENT_ADDRESS|CONTAINER_METRICS_INTERVAL|METRICS_PORT|METRICS_INTERVAL|PPROF_PORT|STATSD_ADDRESS|LOG_LEVEL|EXIT_WITH_PARENT|PORT|NODE_CHANNEL_.*|NODE_UNIQUE_ID|INIT_CWD|npm_.*)$/;
 
 export function readConfig(vars: Readonly<NodeJS.ProcessEnv> = process.env): Config {
   const env = new Env(vars);

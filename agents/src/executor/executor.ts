@@ -42,7 +42,6 @@ export async function startExecutor(
   config: Config,
   log: Log = createLogger('executor'),
 ): Promise<Executor> {
-  const tls = readTls(config.tls);
   const folder = dirname(resolve(config.appsFile));
   const file = new WatchedFile({
     path: config.appsFile,
@@ -57,6 +56,7 @@ export async function startExecutor(
     tags: config.cell.count > 1 ? { cell: String(config.cell.index) } : {},
   });
   const counters = executorMetrics(metrics);
+  const tls = readTls(config.tls, { log, metrics });
   const served = await observability(config.observability, metrics, log);
   const client = new IngressClient({
     address: config.agentAddress,

@@ -3,6 +3,7 @@ import test from 'ava';
 import { readConfig } from './config.ts';
 
 const TLS = { AGENT_CA_FILE: 'ca.crt', AGENT_CERT_FILE: 'm.crt', AGENT_KEY_FILE: 'm.key' };
+const SUITE = 'TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256';
 
 test('reads the shards of every zone, and which zone is its own', (t) => {
   const config = readConfig({
@@ -39,6 +40,14 @@ test('takes the settings of the original, and is then a pool', (t) => {
   t.is(config.zone, 'z1');
   t.is(config.addressWithZone, 'z1.doppler.service.cf.internal:8082');
   t.true(config.logsDisabled);
+});
+
+test('narrows the cipher suites, and has its profiles where it is told to', (t) => {
+  const vars = { ...TLS, ROUTER_ADDR: 'h:1', AGENT_CIPHER_SUITES: `${SUITE}:TLS_NO_SUCH_SUITE` };
+  const { tls, pprofPort } = readConfig({ ...vars, PPROF_PORT: '6060' });
+  t.deepEqual(tls.suites, { allowed: [SUITE], unknown: ['TLS_NO_SUCH_SUITE'] });
+  t.is(pprofPort, 6060);
+  t.is(readConfig({ ...vars, AGENT_PPROF_PORT: '6061' }).pprofPort, 6061);
 });
 
 test('takes dropsonde in where it is told to', (t) => {

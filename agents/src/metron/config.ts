@@ -42,9 +42,9 @@ export interface MetronConfig extends ObservabilityConfig {
 
 /** Settings of the original that mean nothing here; they may be set. */
 const OF_THE_ORIGINAL: readonly string[] = [
-  ...['AGENT_CIPHER_SUITES', 'AGENT_METRIC_SOURCE_ID', 'USE_RFC3339'],
+  ...['AGENT_METRIC_SOURCE_ID', 'USE_RFC3339'],
   ...['AGENT_METRIC_BATCH_INTERVAL_MILLISECONDS', 'METRICS_CA_FILE_PATH', 'DEBUG_METRICS'],
-  ...['METRICS_CERT_FILE_PATH', 'METRICS_KEY_FILE_PATH', 'PPROF_PORT'],
+  ...['METRICS_CERT_FILE_PATH', 'METRICS_KEY_FILE_PATH'],
 ];
 
 const MIB = 1024 * 1024;
@@ -62,7 +62,12 @@ export function readConfig(vars: Readonly<NodeJS.ProcessEnv> = process.env): Met
       index: env.text('AGENT_INDEX', { fallback: '' }),
       ip: env.text('AGENT_IP', { fallback: '' }),
     },
-    tls: tlsSettings(env, { ca: 'AGENT_CA_FILE', cert: 'AGENT_CERT_FILE', key: 'AGENT_KEY_FILE' }),
+    tls: tlsSettings(env, {
+      ca: 'AGENT_CA_FILE',
+      cert: 'AGENT_CERT_FILE',
+      key: 'AGENT_KEY_FILE',
+      suites: 'AGENT_CIPHER_SUITES',
+    }),
     tags: env.map('AGENT_TAGS'),
     logsDisabled: env.flag('LOGS_DISABLED'),
     zones,
@@ -80,11 +85,16 @@ export function readConfig(vars: Readonly<NodeJS.ProcessEnv> = process.env): Met
       min: MIB,
       max: 4096 * MIB,
     }),
-    ...observabilitySettings(env),
+    ...observabilitySettings(env, { pprofPort: pprofName(env) }),
   };
   checkTags(env, config.tags);
   env.done();
   return config;
+}
+
+/** loggregator-agent-release v8.3.9 has the one name, agents of before its time the other. */
+function pprofName(env: Env): string {
+  return env.optional('AGENT_PPROF_PORT') === undefined ? 'PPROF_PORT' : 'AGENT_PPROF_PORT';
 }
 
 /** Only a port that is set is opened: a machine may have an agent for each zone, and one port. */

@@ -42,7 +42,7 @@ export async function startStatsdInjector(
     opened.push(shown);
     const agent = new IngressClient({
       address: config.agentAddress,
-      tls: readTls(config.tls),
+      tls: readTls(config.tls, { log, metrics }),
       onDrop: (count) => counts.dropped.add(count),
       onSent: (count) => counts.egress.add(count),
       onUnconfirmed: (count) => counts.unconfirmed.add(count),
