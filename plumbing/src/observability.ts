@@ -9,10 +9,13 @@ import type { Metrics } from './metrics.ts';
 import { servePprof } from './pprof.ts';
 import { pushMetrics } from './push-metrics.ts';
 import { serveMetrics } from './serve-metrics.ts';
+import { readTls, type TlsFiles } from './tls.ts';
 
 export interface ObservabilityConfig {
   /** Where GET /metrics and /health answer, on 127.0.0.1. 0 is any free port. */
   readonly metricsPort: number;
+  /** With these it is HTTPS there, and asks for a certificate of this authority. */
+  readonly metricsTls?: TlsFiles | undefined;
   /** Where GET /debug/pprof/ answers, on 127.0.0.1. 0 is any free port, undefined is nowhere. */
   readonly pprofPort?: number | undefined;
   /** `host:port` of a statsd injector, or '' to send to none. */
@@ -58,7 +61,8 @@ export async function observability(
   log: Log,
 ): Promise<Observability> {
   const { metricsPort, pprofPort, statsdAddress: address, metricsIntervalMs: intervalMs } = config;
-  const listener = await serveMetrics(metrics, { port: metricsPort, log });
+  const tls = config.metricsTls && readTls(config.metricsTls);
+  const listener = await serveMetrics(metrics, { port: metricsPort, tls, log });
   const opened: AsyncDisposable[] = [listener];
   const closeAll = async (): Promise<void> => {
     for (const part of opened.toReversed()) await part[Symbol.asyncDispose]();
