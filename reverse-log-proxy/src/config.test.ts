@@ -28,7 +28,27 @@ test('all mistakes are told at once', (t) => {
   t.is(error.mistakes.length, 6);
 });
 
-test('settings of the original that have no meaning here are no mistakes', (t) => {
-  const vars = { ...TLS, ROUTER_ADDRS: 'a:1', RLP_PPROF_PORT: '0', AGENT_ADDR: 'localhost:3458' };
-  t.notThrows(() => readConfig(vars));
+test("all of the original's settings are known", (t) => {
+  const config = readConfig({
+    ...TLS,
+    ROUTER_ADDRS: 'a:1',
+    RLP_PORT: '8082',
+    MAX_EGRESS_STREAMS: '1000',
+    RLP_CIPHER_SUITES: 'TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256',
+    RLP_PPROF_PORT: '0',
+    RLP_METRIC_EMITTER_INTERVAL: '1m',
+    RLP_METRIC_SOURCE_ID: 'reverse_log_proxy',
+    AGENT_ADDR: 'localhost:3458',
+    USE_RFC339: 'false',
+  });
+  t.is(config.maxEgressStreams, 1000);
+  t.is(config.observability.pprofPort, 0);
+  t.deepEqual(config.tls.suites?.unknown, []);
+});
+
+test("defaults are the original's", (t) => {
+  const config = readConfig({ ...TLS, ROUTER_ADDRS: 'a:1' });
+  t.is(config.maxEgressStreams, 500);
+  t.is(config.maxConnections, 500);
+  t.is(config.observability.pprofPort, 6061);
 });

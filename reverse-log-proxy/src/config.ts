@@ -4,6 +4,8 @@
  *     RLP_PORT                             where readers connect; 0 is any free port
  *     RLP_HOST                             the interface to listen on; all of them, as the original
  *     RLP_CA_FILE, _CERT_FILE, _KEY_FILE   one identity, as a server and towards the Dopplers
+ *     RLP_CIPHER_SUITES                    which of TLS 1.2's suites readers may speak
+ *     RLP_PPROF_PORT                       profiles, on loopback
  *     MAX_EGRESS_STREAMS                   how many readers at a time
  *     DOPPLER_SHARDS or ROUTER_ADDRS       the Dopplers; every reader is given the streams of all
  */
@@ -32,15 +34,19 @@ export interface Config {
 
 /** Settings of the original that have no meaning here, and are no mistakes. */
 const IGNORED: readonly string[] = [
-  'RLP_CIPHER_SUITES',
-  'RLP_PPROF_PORT',
   'RLP_METRIC_EMITTER_INTERVAL',
   'RLP_METRIC_SOURCE_ID',
   'AGENT_ADDR',
   'USE_RFC339',
 ];
 
+/**
+ * In the original what is more waits without an answer. Refused, a reader hears of it at once and
+ * tries another proxy.
+ */
 const CONNECTIONS_MAX = 500;
+
+const PPROF_PORT = 6061;
 
 export function readConfig(vars: Readonly<NodeJS.ProcessEnv> = process.env): Config {
   const env = new Env(vars, { exempt: IGNORED });
@@ -48,11 +54,19 @@ export function readConfig(vars: Readonly<NodeJS.ProcessEnv> = process.env): Con
   const port = env.count('RLP_PORT', { fallback: 0, min: 0, max: 65_535 });
   const config: Config = {
     address: host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`,
-    tls: tlsSettings(env, { ca: 'RLP_CA_FILE', cert: 'RLP_CERT_FILE', key: 'RLP_KEY_FILE' }),
+    tls: tlsSettings(env, {
+      ca: 'RLP_CA_FILE',
+      cert: 'RLP_CERT_FILE',
+      key: 'RLP_KEY_FILE',
+      suites: 'RLP_CIPHER_SUITES',
+    }),
     maxEgressStreams: env.count('MAX_EGRESS_STREAMS', { fallback: 500, min: 1, max: 100_000 }),
     maxConnections: CONNECTIONS_MAX,
     dopplerAddresses: shardSettings(env).flatMap(({ addresses }) => addresses),
-    observability: observabilitySettings(env),
+    observability: observabilitySettings(env, {
+      pprofPort: 'RLP_PPROF_PORT',
+      pprofFallback: PPROF_PORT,
+    }),
   };
   env.done();
   return config;

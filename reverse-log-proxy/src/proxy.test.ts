@@ -1,11 +1,10 @@
 import { status } from '@grpc/grpc-js';
-import { eventually, type SpyLog, spyLog, testTls } from '@standpipe/plumbing/testing';
+import { eventually } from '@standpipe/plumbing/testing';
 import { loggregator } from '@standpipe/protos';
 import { encodeBatch, numberedLog, numberOf } from '@standpipe/protos/testing';
-import test, { type ExecutionContext } from 'ava';
-import type { Config } from './config.ts';
-import { type ReverseLogProxy, startReverseLogProxy } from './proxy.ts';
-import { FakeEgress, Reader, type ReaderOptions } from './testing.ts';
+import test from 'ava';
+import { FakeEgress, type Reader } from './testing.ts';
+import { certificates, started } from './testing-proxy.ts';
 
 const ANY_LOG = { selectors: [{ log: {} }], use_preferred_tags: true };
 
@@ -73,32 +72,6 @@ test('R3: a reader beyond the limit is refused, and counted', async (t) => {
     return metric('rejected_streams') === 2 && again.messages.length === 0;
   });
 });
-
-const BAD: readonly (readonly [string, loggregator.v2.IEgressBatchRequest, string])[] = [
-  ['no selectors', {}, 'Selectors cannot be empty'],
-  [
-    'a selector with only a source',
-    { selectors: [{ log: {} }, { source_id: 'a' }] },
-    'Selectors must have a Message',
-  ],
-  [
-    'a legacy selector without kind',
-    { legacy_selector: { source_id: 'a' } },
-    'Selectors must have a Message',
-  ],
-];
-
-for (const [what, request, text] of BAD) {
-  for (const method of ['batchedReceiver', 'receiver'] as const) {
-    test(`R4: ${method} refuses ${what}`, async (t) => {
-      const { read, dopplers } = await started(t);
-      const { code, details } = await (await read(request, { method })).ended;
-      t.is(code, status.INVALID_ARGUMENT);
-      t.is(details, text);
-      t.is(dopplers[0].requests.length, 0);
-    });
-  }
-}
 
 test('R5: a legacy selector counts when there are no others, and is never passed on', async (t) => {
   const { read, dopplers } = await started(t);
@@ -298,91 +271,11 @@ test('a batch too large for clients with the default limit of 4 MiB comes in pie
   t.true(reader.messages.every(({ length }) => length < 4 * 1024 * 1024));
 });
 
-test('a request that cannot be read is INTERNAL, and the next one is served', async (t) => {
-  const { read } = await started(t);
-  const bad = await read({ selectors: [{ log: {} }] }, { raw: Buffer.from([0x12, 0x7f]) });
-  t.is((await bad.ended).code, status.INTERNAL);
-  const good = await read(ANY_LOG);
-  t.is(good.messages.length, 0);
-});
-
 test('a port that is in use is told by its address', async (t) => {
   const { proxy } = await started(t);
   const error = await t.throwsAsync(started(t, { address: proxy.address }));
   t.regex(error.message, new RegExp(`${proxy.address}: the port is in use`));
 });
-
-type Read = (
-  request: loggregator.v2.IEgressBatchRequest,
-  options?: Partial<ReaderOptions>,
-) => Promise<Reader>;
-
-interface Started {
-  readonly proxy: ReverseLogProxy;
-  readonly dopplers: [FakeEgress, FakeEgress];
-  readonly tls: Awaited<ReturnType<typeof certificates>>;
-  readonly log: SpyLog;
-  /** The sum of a metric's series. */
-  metric(name: string): number;
-  /** A reader whose call has been answered. */
-  read: Read;
-  /** One that the Dopplers have a stream for, each. */
-  open: Read;
-}
-
-async function started(
-  t: ExecutionContext,
-  config: Partial<Pick<Config, 'maxEgressStreams' | 'maxConnections' | 'address'>> = {},
-  dopplerAddresses?: readonly string[],
-): Promise<Started> {
-  const tls = await certificates();
-  const dopplers = [
-    await FakeEgress.listen({ tls: tls.doppler }),
-    await FakeEgress.listen({ tls: tls.doppler }),
-  ] as const;
-  const log = spyLog();
-  t.teardown(async () => {
-    for (const doppler of dopplers) await doppler[Symbol.asyncDispose]();
-  });
-  const proxy = await startReverseLogProxy(
-    {
-      address: '127.0.0.1:0',
-      tls: tls.reverselogproxy,
-      maxEgressStreams: 500,
-      maxConnections: 500,
-      dopplerAddresses: dopplerAddresses ?? dopplers.map(({ address }) => address),
-      observability: { metricsPort: 0, statsdAddress: '', metricsIntervalMs: 60_000 },
-      ...config,
-    },
-    log,
-  );
-  t.teardown(() => proxy[Symbol.asyncDispose]());
-
-  const metric = (name: string): number => {
-    let sum = 0;
-    for (const series of proxy.metrics.series()) if (series.name === name) sum += series.value;
-    return sum;
-  };
-  const read: Read = async (request, options = {}) => {
-    const reader = new Reader({ address: proxy.address, tls: tls.gateway, request, ...options });
-    t.teardown(() => reader[Symbol.dispose]());
-    await reader.answered;
-    return reader;
-  };
-  const open: Read = async (request, options) => {
-    const before = dopplers.map(({ calls }) => calls.length);
-    const reader = await read(request, options);
-    await eventually(() =>
-      dopplers.every(({ calls }, index) => calls.length > (before[index] ?? 0)),
-    );
-    return reader;
-  };
-  return { proxy, dopplers: [...dopplers], tls, log, metric, read, open };
-}
-
-function certificates() {
-  return testTls('doppler', 'reverselogproxy', 'gateway');
-}
 
 function numbersOf(reader: Reader): (number | undefined)[] {
   return reader.envelopes.map(({ log }) => numberOf(log?.payload));

@@ -25,6 +25,8 @@ export interface ReaderRequest {
   /** As the Dopplers are sent it: an encoded EgressBatchRequest. */
   readonly upstream: Buffer;
   readonly usePreferredTags: boolean;
+  /** Whether it wants batches, or each envelope by itself. */
+  readonly isBatched: boolean;
   readonly shardId: string;
   /** The selectors in words, for the log. */
   readonly selectors: string;
@@ -32,7 +34,8 @@ export interface ReaderRequest {
 
 /**
  * Reads an EgressRequest or EgressBatchRequest, which have the same fields. The unbatched door of
- * the original forgets `deterministic_name`, so `isBatched` says whether it goes on.
+ * the original forgets `deterministic_name`, and so does this one: were it to go on from here only,
+ * the Dopplers would count members with a name that a proxy beside this one does not give.
  */
 export function readRequest(bytes: Buffer, isBatched: boolean): ReaderRequest {
   const request = decode(bytes);
@@ -44,15 +47,18 @@ export function readRequest(bytes: Buffer, isBatched: boolean): ReaderRequest {
 
   const shardId = request.shard_id ?? '';
   const usePreferredTags = request.use_preferred_tags === true;
+  const deterministicName = isBatched ? request.deterministic_name : '';
+  // What is not set is left out, as Go does.
   const upstream = EgressBatchRequest.encode({
-    shard_id: shardId,
+    ...(shardId && { shard_id: shardId }),
     selectors,
-    use_preferred_tags: usePreferredTags,
-    ...(isBatched ? { deterministic_name: request.deterministic_name ?? '' } : {}),
+    ...(usePreferredTags && { use_preferred_tags: true }),
+    ...(deterministicName && { deterministic_name: deterministicName }),
   }).finish();
   return {
     upstream: Buffer.from(upstream),
     usePreferredTags,
+    isBatched,
     shardId,
     selectors: describe(selectors),
   };

@@ -7,6 +7,11 @@ import { spyLog } from '@standpipe/plumbing/testing';
 import { egressService, loggregator } from '@standpipe/protos';
 import { encodeBatch, numberedLog } from '@standpipe/protos/testing';
 
+export interface Refusal {
+  readonly code: grpc.status;
+  readonly details: string;
+}
+
 type Call = ServerWritableStream<Buffer, Buffer>;
 
 export interface FakeEgressOptions {
@@ -14,8 +19,8 @@ export interface FakeEgressOptions {
   readonly address?: string;
   /** Whether a stream is answered before it has anything; the original's are not. */
   readonly answersAtOnce?: boolean;
-  /** Refuses every stream. */
-  readonly refusal?: { readonly code: grpc.status; readonly details: string };
+  /** Refuses every stream, until it is told otherwise. */
+  readonly refusal?: Refusal;
   /** Ends every stream after these bytes. */
   readonly farewell?: Buffer;
 }
@@ -25,11 +30,16 @@ export class FakeEgress implements AsyncDisposable {
   /** The streams that are open, and all requests that ever came. */
   readonly calls: Call[] = [];
   readonly requests: loggregator.v2.EgressBatchRequest[] = [];
+  /** The last request, as it came. */
+  lastRequest: Buffer = Buffer.alloc(0);
+  /** What it says to streams that come from now on. */
+  refusal: Refusal | undefined;
   readonly #options: FakeEgressOptions;
   #listener: GrpcListener | undefined;
 
   private constructor(options: FakeEgressOptions) {
     this.#options = options;
+    this.refusal = options.refusal;
   }
 
   static async listen(options: FakeEgressOptions): Promise<FakeEgress> {
@@ -61,14 +71,22 @@ export class FakeEgress implements AsyncDisposable {
     );
   }
 
+  /** Sends each line to one stream only, in turn, as a Doppler does within a shard. */
+  dealLines(sourceId: string, from: number, to: number): void {
+    for (let n = from; n < to; n += 1) {
+      this.calls[n % this.calls.length]?.write(encodeBatch([numberedLog(sourceId, n)]));
+    }
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#listener?.[Symbol.asyncDispose]();
   }
 
   #serve(call: Call): void {
+    this.lastRequest = call.request;
     this.requests.push(loggregator.v2.EgressBatchRequest.decode(call.request));
-    if (this.#options.refusal) {
-      call.emit('error', this.#options.refusal);
+    if (this.refusal) {
+      call.emit('error', this.refusal);
       return;
     }
     if (this.#options.farewell) {
@@ -102,11 +120,15 @@ export class Reader implements Disposable {
   readonly ended: Promise<grpc.StatusObject>;
   /** Resolves when the server has answered, or the call has ended. */
   readonly answered: Promise<unknown>;
+  /** Whether the server has said that it serves the call. */
+  isAccepted = false;
   readonly #client: grpc.Client;
+  readonly #options: ReaderOptions;
 
-  constructor(options: ReaderOptions) {
+  constructor(options: ReaderOptions, client?: grpc.Client) {
     const { address, tls, request, raw, method = 'batchedReceiver', reading = true } = options;
-    this.#client = dial({ address, tls: readTls(tls), serverName: 'reverselogproxy' });
+    this.#client = client ?? dial({ address, tls: readTls(tls), serverName: 'reverselogproxy' });
+    this.#options = options;
     const { path, requestSerialize, responseDeserialize } = egressService[method];
     const bytes = raw ?? Buffer.from(loggregator.v2.EgressBatchRequest.encode(request).finish());
     this.call = this.#client.makeServerStreamRequest(
@@ -117,13 +139,23 @@ export class Reader implements Disposable {
     );
     this.call.on('error', () => {}); // Its status says the same.
     this.ended = new Promise((resolve) => this.call.on('status', resolve));
-    const accepted = new Promise((resolve) => this.call.on('metadata', resolve));
+    const accepted = new Promise<void>((resolve) => {
+      this.call.on('metadata', () => {
+        this.isAccepted = true;
+        resolve();
+      });
+    });
     this.answered = Promise.race([accepted, this.ended]);
     // grpc-js holds a stream back only once it has been read from.
     this.call.on('data', (bytes: Buffer) => {
       this.messages.push(bytes);
       if (!reading && this.messages.length === 1) this.call.pause();
     });
+  }
+
+  /** Another reader on the same connection. */
+  again(request: loggregator.v2.IEgressBatchRequest): Reader {
+    return new Reader({ ...this.#options, request }, this.#client);
   }
 
   /** Goes on reading. */
