@@ -42,9 +42,10 @@ const MISTAKES: [string, NodeJS.ProcessEnv, RegExp][] = [
   ],
   [
     'a place beyond the last',
-    { ...FILES, DOPPLER_SHARDS: 'az1=h:1', NODE_INDEX: '1' },
+    { ...FILES, DOPPLER_SHARDS: 'az1=10.0.0.1:1', NODE_INDEX: '1' },
     /NODE_INDEX is 1/,
   ],
+  ['a name for its own address', { ...FILES, NODE_ADDR: 'me:1' }, /NODE_ADDR is "me:1"/],
   ['shards that cannot be read', { ...FILES, DOPPLER_SHARDS: 'nonsense' }, /DOPPLER_SHARDS/],
 ];
 

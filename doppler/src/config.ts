@@ -4,7 +4,10 @@
  */
 
 import {
+  type DnsSettings,
+  dnsSettings,
   Env,
+  isLiteral,
   type ObservabilityConfig,
   observabilitySettings,
   type TlsFiles,
@@ -12,6 +15,7 @@ import {
   type Zone,
   zoneSettings,
 } from '@standpipe/plumbing';
+import { hasNames } from './place.ts';
 
 export interface Config {
   /** Where agents send and subscribers connect: gRPC with mutual TLS, on every interface. */
@@ -38,9 +42,13 @@ export interface Config {
   readonly memoryLimitBytes: number;
   /** Every Doppler by zone, in the order that decides who owns a source; none: this one alone. */
   readonly zones: readonly Zone[];
-  /** The zone of this Doppler, and its place in it. */
+  /** How names among them are looked up. */
+  readonly dns?: DnsSettings;
+  /** The zone of this Doppler, and its place in it, if all of that zone are IP addresses. */
   readonly zone: string;
   readonly nodeIndex: number;
+  /** Its own address as the others know it, `IP:PORT`; empty: it finds that out. */
+  readonly nodeAddress: string;
   /** AGENT_GRPC_ADDRESS: the agent that is sent this Doppler's own metrics; '' is none. */
   readonly agentAddress: string;
   /** ROUTER_METRIC_SOURCE_ID: their source id. */
@@ -89,7 +97,8 @@ export function readConfig(vars: Readonly<NodeJS.ProcessEnv> = process.env): Con
       min: 64 * 1024,
       max: 8 * 1024 * MEBIBYTE,
     }),
-    ...placeOf(env),
+    ...placeSettings(env),
+    dns: dnsSettings(env),
     agentAddress: env.address('AGENT_GRPC_ADDRESS', { fallback: '' }),
     metricSourceId: env.text('ROUTER_METRIC_SOURCE_ID', { fallback: 'doppler' }),
     metricIntervalMs: env.count('ROUTER_METRIC_BATCH_INTERVAL_MILLISECONDS', {
@@ -104,17 +113,21 @@ export function readConfig(vars: Readonly<NodeJS.ProcessEnv> = process.env): Con
 }
 
 /** Where this Doppler stands among all. Without DOPPLER_SHARDS it stands alone. */
-function placeOf(env: Env): Pick<Config, 'zones' | 'zone' | 'nodeIndex'> {
+function placeSettings(env: Env): Pick<Config, 'zones' | 'zone' | 'nodeIndex' | 'nodeAddress'> {
   const zones = zoneSettings(env) ?? [];
   const [first] = zones;
   const zone = env.text('DOPPLER_ZONE', { fallback: first?.name ?? '' });
   const nodeIndex = env.count('NODE_INDEX', { fallback: 0, min: 0, max: 65_535 });
-  if (zones.length === 0) return { zones, zone, nodeIndex: 0 };
+  const nodeAddress = env.address('NODE_ADDR', { fallback: '' });
+  if (nodeAddress !== '' && !isLiteral(nodeAddress)) {
+    env.mistake('NODE_ADDR', `is ${JSON.stringify(nodeAddress)}: it must be IP:PORT`);
+  }
+  if (zones.length === 0) return { zones, zone, nodeIndex: 0, nodeAddress };
   const own = zones.find(({ name }) => name === zone);
   if (!own) {
     env.mistake('DOPPLER_ZONE', `is ${JSON.stringify(zone)}, which DOPPLER_SHARDS does not name`);
-  } else if (nodeIndex >= own.addresses.length) {
+  } else if (!hasNames(own) && nodeIndex >= own.addresses.length) {
     env.mistake('NODE_INDEX', `is ${nodeIndex}, but its zone has ${own.addresses.length} Dopplers`);
   }
-  return { zones, zone, nodeIndex };
+  return { zones, zone, nodeIndex, nodeAddress };
 }

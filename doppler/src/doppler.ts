@@ -14,6 +14,7 @@
 import {
   createLogCache,
   type LogCache,
+  type LogCacheOptions,
   logCacheNotFound,
   logCacheRoutes,
 } from '@standpipe/log-cache';
@@ -22,11 +23,13 @@ import {
   createLogger,
   type HttpListener,
   koaApp,
+  type Labels,
   type Log,
   listenGrpc,
   listenHttp,
   Metrics,
   observability,
+  openMembers,
   readTls,
 } from '@standpipe/plumbing';
 import type { Config } from './config.ts';
@@ -35,6 +38,7 @@ import { egressV2 } from './egress-v2.ts';
 import { Ingress } from './ingress.ts';
 import { IngressV1 } from './ingress-v1.ts';
 import { type DopplerMetrics, dopplerMetrics, SLOW_CONSUMER_ALARM } from './metrics.ts';
+import { placeOf } from './place.ts';
 import { Router } from './router.ts';
 import { SlowSubscribers } from './slow-subscribers.ts';
 import { Subscriptions } from './subscription.ts';
@@ -54,23 +58,10 @@ export async function startDoppler(
   log: Log = createLogger('doppler'),
 ): Promise<Doppler> {
   const tls = readTls(config.tls);
-  const metrics = new Metrics({
-    origin: 'doppler',
-    // Where there are others, it must be told which of them this one is.
-    tags: config.zones.length > 0 ? { zone: config.zone, index: String(config.nodeIndex) } : {},
-  });
+  const metrics = new Metrics({ origin: 'doppler', tags: tagsOf(config) });
+  const members = await openMembers(config.zones, { dns: config.dns, log, metrics });
   const counts = dopplerMetrics(metrics);
-  const cache = createLogCache({
-    zones: config.zones,
-    zone: config.zone,
-    index: config.nodeIndex,
-    maxPerSource: config.maxPerSource,
-    memoryLimitBytes: config.memoryLimitBytes,
-    tls,
-    metrics,
-    log,
-  });
-
+  const cache = openCache(config, { members, tls, metrics, log });
   const v1 = new V1Router({ metrics: counts, log });
   const router = new Router({ cache, v1 });
   const ingress = new Ingress({ router, metrics: counts, log });
@@ -123,15 +114,33 @@ export async function startDoppler(
         ingressV1.close();
         subscriptions.close();
         await Promise.all([grpc[Symbol.asyncDispose](), http?.[Symbol.asyncDispose]()]);
+        members[Symbol.dispose]();
         await cache[Symbol.asyncDispose]();
         await emitter[Symbol.asyncDispose]();
         await told[Symbol.asyncDispose]();
       },
     };
   } catch (error) {
+    members[Symbol.dispose]();
     for (const one of opened) await one[Symbol.asyncDispose]();
     throw error;
   }
+}
+
+/** Where there are others, it must be told which of them this one is; by its index, if that stays. */
+function tagsOf(config: Config): Labels {
+  const { zones, zone } = config;
+  const index = placeOf(config);
+  if (zones.length === 0) return {};
+  return typeof index === 'number' ? { zone, index: String(index) } : { zone };
+}
+
+function openCache(
+  config: Config,
+  given: Pick<LogCacheOptions, 'members' | 'tls' | 'metrics' | 'log'>,
+): LogCache {
+  const { zone, maxPerSource, memoryLimitBytes } = config;
+  return createLogCache({ ...given, zone, index: placeOf(config), maxPerSource, memoryLimitBytes });
 }
 
 async function listenRest(

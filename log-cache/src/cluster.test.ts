@@ -6,12 +6,15 @@ import {
   listenGrpc,
   Metrics,
   readTls,
+  staticMembers,
   type Tls,
+  type Zone,
 } from '@standpipe/plumbing';
 import { eventually, testTls } from '@standpipe/plumbing/testing';
-import { ownerOf, type Zone } from '@standpipe/protos';
+import { ownerOf } from '@standpipe/protos';
 import test, { type ExecutionContext } from 'ava';
 import { LogCacheClient } from './client.ts';
+import { Clients } from './clients.ts';
 import { ClusterReader } from './cluster.ts';
 import {
   createClusterReader,
@@ -86,7 +89,7 @@ test('merges the shares of all zones by time', async (t) => {
   const [one, two, three] = nodes;
   one?.cache.put(batchOf([line(OF_SHARD_1, 1), line(OF_SHARD_1, 4), line(OF_SHARD_1, 5)]));
   three?.cache.put(batchOf([line(OF_SHARD_1, 2), line(OF_SHARD_1, 3), line(OF_SHARD_1, 5)]));
-  const reader = createClusterReader({ zones, tls, log: silent() });
+  const reader = createClusterReader({ members: staticMembers(zones), tls, log: silent() });
   t.teardown(() => reader[Symbol.asyncDispose]());
   for (const asked of [one?.cache.reader, two?.cache.reader, reader]) {
     const all = await asked?.read(readRequest(OF_SHARD_1));
@@ -101,7 +104,7 @@ test('adds up the meta of all zones', async (t) => {
   nodes[0]?.cache.put(batchOf([line(OF_SHARD_0, 5), line(OF_SHARD_0, 6)]));
   nodes[1]?.cache.put(batchOf([line(OF_SHARD_1, 7)]));
   nodes[2]?.cache.put(batchOf([line(OF_SHARD_0, 1), line(OF_SHARD_1, 9)]));
-  const reader = createClusterReader({ zones, tls, log: silent() });
+  const reader = createClusterReader({ members: staticMembers(zones), tls, log: silent() });
   t.teardown(() => reader[Symbol.asyncDispose]());
   const { sources, unreachable } = await reader.meta(false);
   t.deepEqual(unreachable, []);
@@ -122,7 +125,7 @@ test('names a dead owner, and still answers with what the others have', async (t
   one?.cache.put(batchOf([line(OF_SHARD_1, 1)]));
   three?.cache.put(batchOf([line(OF_SHARD_1, 2)]));
   await three?.stop();
-  const reader = createClusterReader({ zones, tls, log: silent() });
+  const reader = createClusterReader({ members: staticMembers(zones), tls, log: silent() });
   t.teardown(() => reader[Symbol.asyncDispose]());
   for (const asked of [one?.cache.reader, reader]) {
     const result = await asked?.read(readRequest(OF_SHARD_1));
@@ -139,7 +142,7 @@ test('names a dead owner, and still answers with what the others have', async (t
 test('answers with nothing, and no error, when every owner is dead', async (t) => {
   const { nodes, zones, tls } = await cluster(t, { az1: 2 });
   for (const node of nodes) await node.stop();
-  const reader = createClusterReader({ zones, tls, log: silent() });
+  const reader = createClusterReader({ members: staticMembers(zones), tls, log: silent() });
   t.teardown(() => reader[Symbol.asyncDispose]());
   const { batch, unreachable } = await reader.read(readRequest(OF_SHARD_1));
   t.is(batch.count, 0);
@@ -156,7 +159,7 @@ test('answers with nothing, and no error, when every owner is dead', async (t) =
 test('finds a node again that comes back', async (t) => {
   const { nodes, zones, tls } = await cluster(t, { az1: 2 });
   const [, second] = both(nodes);
-  const reader = createClusterReader({ zones, tls, log: silent() });
+  const reader = createClusterReader({ members: staticMembers(zones), tls, log: silent() });
   t.teardown(() => reader[Symbol.asyncDispose]());
   await second.stop();
   t.deepEqual((await reader.read(readRequest(OF_SHARD_1))).unreachable, ['az1/1']);
@@ -178,7 +181,7 @@ test('passes on what an owner refuses', async (t) => {
   for (let n = 0; n < 12; n += 1) {
     second.cache.put(batchOf([{ ...line(OF_SHARD_1, n), instance_id: 'x'.repeat(1_000_000) }]));
   }
-  const reader = createClusterReader({ zones, tls, log: silent() });
+  const reader = createClusterReader({ members: staticMembers(zones), tls, log: silent() });
   t.teardown(() => reader[Symbol.asyncDispose]());
   for (const asked of [first.cache.reader, reader]) {
     await t.throwsAsync(asked.read(readRequest(OF_SHARD_1)), { message: /larger than max/ });
@@ -233,9 +236,9 @@ test('keeps meta for a second, but not a failure', async (t) => {
   let now = 1000;
   const { put, reader: local } = testStore();
   const zones = [{ name: 'az1', addresses: ['here'] }];
-  const self = { zone: 'az1', index: 0, reader: local };
-  const log = silent();
-  const reader = new ClusterReader({ zones, tls: undefined, log, self, now: () => now });
+  const clients = new Clients({ tls: undefined });
+  const reader = new ClusterReader({ clients, log: silent(), local, now: () => now });
+  reader.follow(zones, { zone: 'az1', index: 0 });
   put(line('a', 1));
   t.is((await reader.meta(false)).sources.size, 1);
   put(line('b', 1));
@@ -249,7 +252,7 @@ test('keeps meta for a second, but not a failure', async (t) => {
 test('is alone when no shards are given, and then owns every source', async (t) => {
   const metrics = new Metrics({ origin: 'test' });
   const given = { tls: undefined, metrics, log: silent() };
-  const cache = createLogCache({ ...given, zones: [], zone: 'az1', index: 0 });
+  const cache = createLogCache({ ...given, members: staticMembers([]), zone: 'az1', index: 0 });
   t.teardown(() => cache[Symbol.asyncDispose]());
   cache.put(batchOf([line(OF_SHARD_0, 1), line(OF_SHARD_1, 2)]));
   t.is(cache.store.size, 2);
@@ -262,8 +265,8 @@ for (const [zone, index, message] of [
 ] as const) {
   test(`refuses to be ${zone}/${index} when there is no such shard`, (t) => {
     const given = { tls: undefined, metrics: new Metrics({ origin: 'test' }), log: silent() };
-    const zones = [{ name: 'az1', addresses: ['127.0.0.1:1'] }];
-    t.throws(() => createLogCache({ ...given, zones, zone, index }), {
+    const members = staticMembers([{ name: 'az1', addresses: ['127.0.0.1:1'] }]);
+    t.throws(() => createLogCache({ ...given, members, zone, index }), {
       instanceOf: MembershipError,
       message,
     });
@@ -301,7 +304,8 @@ async function cluster(
   const nodes = doors.map(({ zone, index, late, listener }) => {
     const metrics = new Metrics({ origin: 'test' });
     const memoryLimitBytes = 64 * 2 ** 20;
-    const cache = createLogCache({ zones, zone, index, tls, metrics, log, memoryLimitBytes });
+    const members = staticMembers(zones);
+    const cache = createLogCache({ members, zone, index, tls, metrics, log, memoryLimitBytes });
     late.fill(cache.services);
     const stop = async (): Promise<void> => listener[Symbol.asyncDispose]();
     return { cache, metrics, listener, stop };
@@ -318,7 +322,7 @@ function lateServices(): {
   fill(filled: readonly GrpcService[]): void;
 } {
   const shape = createLogCache({
-    zones: [],
+    members: staticMembers([]),
     zone: '',
     index: 0,
     tls: undefined,

@@ -10,13 +10,13 @@
  * error: it is named in `unreachable`. Even when nobody answers a read, it is an empty batch, as
  * in log-cache-release v3.2.0; meta is an error then. A read that an owner refuses, because its
  * answer would be too large, is refused. Each node keeps its answer to meta for a second, and so
- * does whoever asked it.
+ * does whoever asked it. When the nodes change, what is being read is still read from the former.
  */
 
 import { type ServiceError, status } from '@grpc/grpc-js';
-import type { Log, Tls } from '@standpipe/plumbing';
-import { nowNanoseconds, ownerOf, type PackedBatch, type Zone } from '@standpipe/protos';
-import { LogCacheClient } from './client.ts';
+import type { Log, Zone } from '@standpipe/plumbing';
+import { nowNanoseconds, ownerOf, type PackedBatch } from '@standpipe/protos';
+import type { Clients } from './clients.ts';
 import { EMPTY_BATCH, type LocalReader } from './local-reader.ts';
 import { mergeBatches } from './merge.ts';
 import { MalformedError } from './messages.ts';
@@ -30,22 +30,18 @@ import {
 } from './reader.ts';
 import type { MetaInfo } from './store.ts';
 
-/** Which shard of which zone this node is. */
-export interface Self {
+/** Which shard of which zone a node is. */
+export interface Place {
   readonly zone: string;
   readonly index: number;
-  readonly reader: LocalReader;
 }
 
 export interface ClusterReaderOptions {
-  readonly zones: readonly Zone[];
-  readonly tls: Tls | undefined;
+  /** The caller's, who also closes those of nodes that are gone. */
+  readonly clients: Clients;
   readonly log: Log;
-  /** The node that this reader is part of; a front door is none. */
-  readonly self?: Self;
-  /** Clients of nodes by their address, when the caller has them already; it disposes of them. */
-  readonly clients?: ReadonlyMap<string, LogCacheClient>;
-  readonly readDeadlineMs?: number;
+  /** Reads the store of the node that this reader is part of; a front door has none. */
+  readonly local?: LocalReader;
   /** Milliseconds; for tests. */
   readonly now?: () => number;
 }
@@ -61,21 +57,30 @@ interface Node {
 
 type Answer<T> = { readonly node: Node; readonly value: T | undefined };
 
-export class ClusterReader implements Reader, AsyncDisposable {
-  readonly #zones: readonly (readonly Node[])[];
-  readonly #own: LogCacheClient[] = [];
+export class ClusterReader implements Reader {
+  readonly #clients: Clients;
   readonly #log: Log;
+  readonly #local: LocalReader | undefined;
   readonly #localMeta: Cached<MetaResult>;
   readonly #clusterMeta: Cached<MetaResult>;
+  #zones: readonly (readonly Node[])[] = [];
 
-  constructor(options: ClusterReaderOptions) {
-    const { zones, self, now = Date.now } = options;
-    this.#log = options.log;
-    this.#zones = zones.map((zone) =>
-      zone.addresses.map((address, index) => this.#nodeOf(zone, address, index, options)),
-    );
+  constructor({ clients, log, local, now = Date.now }: ClusterReaderOptions) {
+    this.#clients = clients;
+    this.#log = log;
+    this.#local = local;
     this.#clusterMeta = new Cached(() => this.#readMeta(), now);
-    this.#localMeta = self ? new Cached(() => self.reader.meta(true), now) : this.#clusterMeta; // A front door has nothing of its own.
+    this.#localMeta = local ? new Cached(() => local.meta(true), now) : this.#clusterMeta; // A front door has nothing of its own.
+  }
+
+  /** Says which nodes there are, and which of them this one is, if it is one and knows which. */
+  follow(zones: readonly Zone[], own?: Place): void {
+    this.#zones = zones.map(({ name, addresses }) =>
+      addresses.map((address, index) => {
+        const isOwn = own?.zone === name && own.index === index;
+        return this.#nodeOf({ zone: name, index }, address, isOwn ? this.#local : undefined);
+      }),
+    );
   }
 
   async read(request: ReadRequest): Promise<ReadResult> {
@@ -96,10 +101,6 @@ export class ClusterReader implements Reader, AsyncDisposable {
 
   meta(localOnly: boolean): Promise<MetaResult> {
     return (localOnly ? this.#localMeta : this.#clusterMeta).get();
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    for (const client of this.#own) await client[Symbol.asyncDispose]();
   }
 
   async #readMeta(): Promise<MetaResult> {
@@ -125,27 +126,20 @@ export class ClusterReader implements Reader, AsyncDisposable {
     }
   }
 
-  #nodeOf(zone: Zone, address: string, index: number, options: ClusterReaderOptions): Node {
-    const name = `${encodeURIComponent(zone.name)}/${index}`; // Fit for a header.
-    const { self, tls, readDeadlineMs } = options;
-    if (self && self.zone === zone.name && self.index === index) {
+  #nodeOf({ zone, index }: Place, address: string, local: LocalReader | undefined): Node {
+    const name = `${encodeURIComponent(zone)}/${index}`; // Fit for a header.
+    if (local) {
       return {
         name,
-        read: async (request) => (await self.reader.read(request)).batch,
-        meta: async () => (await self.reader.meta()).sources,
+        read: async (request) => (await local.read(request)).batch,
+        meta: async () => (await local.meta()).sources,
       };
     }
-    let client = options.clients?.get(address);
-    if (!client) {
-      const limit = readDeadlineMs === undefined ? {} : { readDeadlineMs };
-      client = new LogCacheClient({ address, tls, ...limit });
-      this.#own.push(client);
-    }
-    const asked = client;
+    const client = this.#clients.of(address);
     return {
       name,
-      read: (request) => asked.read(request, { local: true }),
-      meta: () => asked.meta(true),
+      read: (request) => client.read(request, { local: true }),
+      meta: () => client.meta(true),
     };
   }
 }

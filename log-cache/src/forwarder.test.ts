@@ -3,7 +3,7 @@ import { createLogger, listenGrpc, Metrics } from '@standpipe/plumbing';
 import { eventually } from '@standpipe/plumbing/testing';
 import { logCacheEgressService, logCacheIngressService } from '@standpipe/protos';
 import test, { type ExecutionContext } from 'ava';
-import { LogCacheClient } from './client.ts';
+import { Clients } from './clients.ts';
 import { ClusterReader } from './cluster.ts';
 import { CacheForwarder } from './forwarder.ts';
 import { readCarrier } from './messages.ts';
@@ -88,8 +88,10 @@ test('does not wait for a stalled owner longer than the deadline of a read', asy
   const { address } = await forwarding(t, (_request, answer) => answer());
   const zones = [{ name: 'az1', addresses: [address] }];
   const log = createLogger('test', { level: 'silent' });
-  const reader = new ClusterReader({ zones, tls: undefined, log, readDeadlineMs: 100 });
-  t.teardown(() => reader[Symbol.asyncDispose]());
+  const clients = new Clients({ tls: undefined, readDeadlineMs: 100 });
+  t.teardown(() => clients[Symbol.asyncDispose]());
+  const reader = new ClusterReader({ clients, log });
+  reader.follow(zones);
   const { batch, unreachable } = await reader.read(readRequest('a'));
   t.is(batch.count, 0);
   t.deepEqual(unreachable, ['az1/0']);
@@ -124,12 +126,13 @@ async function forwarding(
     ],
   });
   const { address } = listener;
-  const client = new LogCacheClient({ address, tls: undefined, sendDeadlineMs });
+  const clients = new Clients({ tls: undefined, sendDeadlineMs });
   const metrics = new Metrics({ origin: 'test' });
-  const forwarder = new CacheForwarder({ peers: new Map([[1, client]]), metrics, log });
+  const forwarder = new CacheForwarder({ clients, metrics, log });
+  forwarder.follow(new Map([[1, address]]));
   t.teardown(async () => {
     await forwarder[Symbol.asyncDispose]();
-    await client[Symbol.asyncDispose]();
+    await clients[Symbol.asyncDispose]();
     await listener[Symbol.asyncDispose]();
   });
   return { forwarder, metrics, address };

@@ -8,12 +8,14 @@
  * know the shards, or of another zone whose Dopplers are gone. What is lost: the oldest in the
  * queue when the owner is slow, and a batch that the owner does not take within three seconds; it
  * is not sent again. Each lost envelope is counted in `ingress_dropped` under its owner's index,
- * each batch that failed also in `log_cache_send_failures`.
+ * each batch that failed also in `log_cache_send_failures`. A shard that is gone is still sent what
+ * waits for it, for two seconds.
  */
 
 import { BoundedQueue, type Counter, type Log, type Metrics } from '@standpipe/plumbing';
 import { type Batch, BatchBuilder, PackedBatch } from '@standpipe/protos';
 import type { LogCacheClient } from './client.ts';
+import type { Clients } from './clients.ts';
 import { peerDropped, sendFailures } from './metrics.ts';
 
 const BATCH_COUNT_MAX = 100;
@@ -23,23 +25,44 @@ const QUEUE_BYTES_MAX = 16 * 1024 * 1024;
 const DRAIN_MS = 2000;
 
 export interface CacheForwarderOptions {
-  /** The clients of this zone's shards by index; the caller disposes of them afterwards. */
-  readonly peers: ReadonlyMap<number, LogCacheClient>;
+  readonly clients: Clients;
   readonly metrics: Metrics;
   readonly log: Log;
 }
 
 export class CacheForwarder implements AsyncDisposable {
-  readonly #peers: ReadonlyMap<number, Peer>;
+  readonly #clients: Clients;
+  readonly #metrics: Metrics;
+  readonly #log: Log;
+  readonly #failures: Counter;
+  readonly #leaving = new Set<Promise<void>>();
+  /** By their index in the zone. */
+  #peers = new Map<number, Peer>();
 
-  constructor({ peers, metrics, log }: CacheForwarderOptions) {
-    const failures = sendFailures(metrics);
-    this.#peers = new Map(
-      [...peers].map(([index, client]) => {
-        const dropped = peerDropped(metrics, index);
-        return [index, new Peer({ index, client, dropped, failures, log })];
-      }),
-    );
+  constructor({ clients, metrics, log }: CacheForwarderOptions) {
+    this.#clients = clients;
+    this.#metrics = metrics;
+    this.#log = log;
+    this.#failures = sendFailures(metrics);
+  }
+
+  /** Says where the other shards of this zone are, by their index. */
+  follow(addresses: ReadonlyMap<number, string>): void {
+    const known = new Map([...this.#peers.values()].map((peer) => [peer.address, peer]));
+    this.#peers = new Map();
+    for (const [index, address] of addresses) {
+      const dropped = peerDropped(this.#metrics, index);
+      const peer = known.get(address) ?? this.#open(address, dropped);
+      peer.place(index, dropped);
+      known.delete(address);
+      this.#peers.set(index, peer);
+    }
+    for (const peer of known.values()) this.#leave(peer);
+  }
+
+  /** Resolves when shards that are gone have been sent what waited, or it is lost. */
+  async left(): Promise<void> {
+    await Promise.all(this.#leaving);
   }
 
   /** Sends one envelope of a batch to the shard with this index. Never waits. */
@@ -48,12 +71,24 @@ export class CacheForwarder implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all([...this.#peers.values()].map((peer) => peer[Symbol.asyncDispose]()));
+    for (const peer of this.#peers.values()) this.#leave(peer);
+    this.#peers = new Map();
+    await this.left();
+  }
+
+  #open(address: string, dropped: Counter): Peer {
+    const client = this.#clients.of(address);
+    return new Peer({ address, client, dropped, failures: this.#failures, log: this.#log });
+  }
+
+  #leave(peer: Peer): void {
+    const left = peer[Symbol.asyncDispose]().then(() => void this.#leaving.delete(left));
+    this.#leaving.add(left);
   }
 }
 
 interface PeerOptions {
-  readonly index: number;
+  readonly address: string;
   readonly client: LogCacheClient;
   readonly dropped: Counter;
   readonly failures: Counter;
@@ -61,21 +96,32 @@ interface PeerOptions {
 }
 
 class Peer implements AsyncDisposable {
+  readonly address: string;
   readonly #options: PeerOptions;
   readonly #builder = new BatchBuilder();
   readonly #queue: BoundedQueue<PackedBatch>;
   readonly #sending: Promise<void>;
+  #index = 0;
+  #dropped: Counter;
   #flushing = false;
 
   constructor(options: PeerOptions) {
     this.#options = options;
+    this.address = options.address;
+    this.#dropped = options.dropped;
     this.#queue = new BoundedQueue<PackedBatch>({
       maxCount: QUEUE_COUNT_MAX,
       maxBytes: QUEUE_BYTES_MAX,
-      onDrop: (count) => options.dropped.add(count),
+      onDrop: (count) => this.#dropped.add(count),
       join: PackedBatch.concat,
     });
     this.#sending = this.#send();
+  }
+
+  /** Says which shard it is, and where what it loses is counted. */
+  place(index: number, dropped: Counter): void {
+    this.#index = index;
+    this.#dropped = dropped;
   }
 
   add(batch: Batch, index: number): void {
@@ -112,14 +158,14 @@ class Peer implements AsyncDisposable {
   }
 
   async #sendOne(batch: PackedBatch): Promise<void> {
-    const { index, client, dropped, failures, log } = this.#options;
+    const { address, client, failures, log } = this.#options;
     try {
       await client.send(batch, { localOnly: true });
     } catch (error) {
       failures.add(1);
-      dropped.add(batch.count);
-      const fields = { node: index, envelopes: batch.count, error };
-      log.limited(`forward ${index}`, 'warn', fields, 'a batch for the owner is lost');
+      this.#dropped.add(batch.count);
+      const fields = { node: this.#index, address, envelopes: batch.count, error };
+      log.limited(`forward ${address}`, 'warn', fields, 'a batch for the owner is lost');
     }
   }
 }

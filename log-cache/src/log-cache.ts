@@ -4,17 +4,21 @@
  *     put ──▶ owner? ──▶ store                      this shard owns it
  *                 └───▶ forwarder ──▶ other shards   of this zone
  *
- * When its zone has one shard there is no hashing at all. Disposing sends on what waits, closes the
- * connections to other nodes, and leaves the store to the garbage collector.
+ * When its zone has one shard there is no hashing at all. A node that can't tell which of its
+ * zone's shards it is keeps all that it is given, and asks the others for what it doesn't own as if
+ * it were none of them. When the shards change, what is kept stays where it is and ages out.
+ *
+ * Disposing sends on what waits, closes the connections to other nodes, and leaves the store to the
+ * garbage collector.
  *
  * Hot: `put` is called for each batch; in a zone of several shards it costs one look-up per source
  * that differs from the envelope before.
  */
 
-import type { GrpcService, Log, Metrics, Tls } from '@standpipe/plumbing';
-import { type Batch, ShardOwners, type Zone } from '@standpipe/protos';
-import { LogCacheClient } from './client.ts';
-import { ClusterReader, type ClusterReaderOptions } from './cluster.ts';
+import type { GrpcService, Log, Members, Metrics, Tls, Zone } from '@standpipe/plumbing';
+import { type Batch, ShardOwners } from '@standpipe/protos';
+import { Clients } from './clients.ts';
+import { ClusterReader } from './cluster.ts';
 import { CacheForwarder } from './forwarder.ts';
 import { LocalReader } from './local-reader.ts';
 import type { Reader } from './reader.ts';
@@ -22,11 +26,12 @@ import { logCacheServices } from './service.ts';
 import { Store } from './store.ts';
 
 export interface LogCacheOptions {
-  /** All Dopplers; none means that this node is alone. */
-  readonly zones: readonly Zone[];
-  /** The zone of this node, and its index there. */
+  /** All Dopplers; none means that this node is alone. The caller disposes of them afterwards. */
+  readonly members: Members;
+  /** The zone of this node, */
   readonly zone: string;
-  readonly index: number;
+  /** and its index there; or what finds it among the zone's addresses, whenever they change. */
+  readonly index: number | ((addresses: readonly string[]) => number | undefined);
   readonly tls: Tls | undefined;
   readonly metrics: Metrics;
   readonly log: Log;
@@ -45,28 +50,38 @@ export interface LogCache extends AsyncDisposable {
   readonly reader: Reader;
 }
 
+const NO_PLACE =
+  'this node can not tell which of its zone it is: it keeps all that it is given and forwards nothing';
+
 /** A node that is not in its own list of nodes. */
 export class MembershipError extends Error {
   override readonly name = 'MembershipError';
 }
 
 export function createLogCache(options: LogCacheOptions): LogCache {
-  const { metrics, log, tls } = options;
-  const { zones, own } = membership(options);
+  const { members, metrics, log, tls } = options;
   const store = new Store(options);
   const local = new LocalReader({ store, metrics });
+  const clients = new Clients({ tls });
+  const reader = new ClusterReader({ clients, log, local });
+  const forwarder = new CacheForwarder({ clients, metrics, log });
+  const divider = new Divider({ store, forwarder });
 
-  const clients = new Map<string, LogCacheClient>();
-  for (const { name, addresses } of zones) {
-    for (const [index, address] of addresses.entries()) {
-      if (name === own.name && index === options.index) continue;
-      clients.set(address, new LogCacheClient({ address, tls }));
-    }
-  }
-  const self = { zone: own.name, index: options.index, reader: local };
-  const reader = new ClusterReader({ zones, tls, log, self, clients });
-  const forwarder = new CacheForwarder({ peers: peersOf(own, clients), metrics, log });
-  const divider = new Divider({ store, forwarder, zone: own, index: options.index });
+  const follow = (): void => {
+    const { zones, own, index } = membership(options);
+    const fields = { zone: own.name, index, members: own.addresses };
+    if (index === undefined) log.error(fields, NO_PLACE);
+    else if (index !== options.index) log.info(fields, 'this node has its place in its zone');
+    reader.follow(zones, index === undefined ? undefined : { zone: own.name, index });
+    forwarder.follow(othersOf(own, index));
+    divider.follow(own.addresses.length, index);
+  };
+  follow();
+  const following = members.onChange(async (zones) => {
+    follow();
+    await forwarder.left();
+    if (members.zones === zones) await clients.keep(addressesOf(members)); // Else another round will.
+  });
 
   const keep = (batch: Batch): void => store.put(batch);
   const put = (batch: Batch): void => divider.put(batch);
@@ -76,72 +91,96 @@ export function createLogCache(options: LogCacheOptions): LogCache {
     reader,
     services: logCacheServices({ keep, put, local, cluster: reader, metrics }),
     async [Symbol.asyncDispose](): Promise<void> {
+      following[Symbol.dispose]();
       await forwarder[Symbol.asyncDispose]();
-      await reader[Symbol.asyncDispose]();
-      for (const client of clients.values()) await client[Symbol.asyncDispose]();
+      await clients[Symbol.asyncDispose]();
     },
   };
 }
 
-/** A reader of all nodes for a process that is none of them: the front door. */
-export function createClusterReader(
-  options: Omit<ClusterReaderOptions, 'self' | 'clients'>,
-): Reader & AsyncDisposable {
-  return new ClusterReader(options);
+export interface ClusterReaderSettings {
+  readonly members: Members;
+  readonly tls: Tls | undefined;
+  readonly log: Log;
 }
 
-function membership({ zones, zone, index }: LogCacheOptions): {
-  zones: readonly Zone[];
-  own: Zone;
-} {
+/** A reader of all nodes for a process that is none of them: the front door. */
+export function createClusterReader(options: ClusterReaderSettings): Reader & AsyncDisposable {
+  const { members, tls, log } = options;
+  const clients = new Clients({ tls });
+  const reader = new ClusterReader({ clients, log });
+  reader.follow(members.zones);
+  const following = members.onChange((zones) => {
+    reader.follow(zones);
+    void clients.keep(addressesOf(members));
+  });
+  return {
+    read: (request) => reader.read(request),
+    meta: (localOnly) => reader.meta(localOnly),
+    async [Symbol.asyncDispose](): Promise<void> {
+      following[Symbol.dispose]();
+      await clients[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** Names that were never resolved are asked, too: they may be, by the time of the call. */
+function addressesOf({ zones }: Members): ReadonlySet<string> {
+  return new Set(zones.flatMap(({ addresses }) => addresses));
+}
+
+interface Membership {
+  readonly zones: readonly Zone[];
+  readonly own: Zone;
+  /** Undefined: this node is none of its zone. */
+  readonly index: number | undefined;
+}
+
+function membership({ members, zone, index }: LogCacheOptions): Membership {
+  const { zones } = members;
   if (zones.length === 0) {
     const own = { name: zone, addresses: ['here'] };
     if (index !== 0) throw new MembershipError(`a node alone has the index 0, not ${index}`);
-    return { zones: [own], own };
+    return { zones: [own], own, index };
   }
   const own = zones.find(({ name }) => name === zone);
   if (own === undefined) {
     const names = zones.map(({ name }) => name).join(', ');
     throw new MembershipError(`zone ${zone} is not among the zones of the shards: ${names}`);
   }
+  if (typeof index === 'function') return { zones, own, index: index(own.addresses) };
   if (own.addresses[index] === undefined) {
     const count = own.addresses.length;
     throw new MembershipError(`zone ${zone} has ${count} shards, so there is no index ${index}`);
   }
-  return { zones, own };
+  return { zones, own, index };
 }
 
-function peersOf(
-  zone: Zone,
-  clients: ReadonlyMap<string, LogCacheClient>,
-): Map<number, LogCacheClient> {
-  const peers = new Map<number, LogCacheClient>();
-  for (const [index, address] of zone.addresses.entries()) {
-    const client = clients.get(address);
-    if (client) peers.set(index, client);
-  }
-  return peers;
+/** The other shards of the zone by their index: none, for a node that doesn't know its own. */
+function othersOf({ addresses }: Zone, own: number | undefined): Map<number, string> {
+  if (own === undefined) return new Map();
+  return new Map([...addresses.entries()].filter(([index]) => index !== own));
 }
 
 /** Divides batches between the own store and the other shards of the zone. */
 class Divider {
   readonly #store: Store;
   readonly #forwarder: CacheForwarder;
-  readonly #owners: ShardOwners;
-  readonly #index: number;
+  #owners = new ShardOwners({ shards: 1 });
+  #index = 0;
   /** A 1 for each envelope that is ours; grows to the largest batch. */
   #mine = new Uint8Array(128);
 
-  constructor(options: {
-    readonly store: Store;
-    readonly forwarder: CacheForwarder;
-    readonly zone: Zone;
-    readonly index: number;
-  }) {
+  constructor(options: { readonly store: Store; readonly forwarder: CacheForwarder }) {
     this.#store = options.store;
     this.#forwarder = options.forwarder;
-    this.#owners = new ShardOwners({ shards: options.zone.addresses.length });
-    this.#index = options.index;
+  }
+
+  /** Says how many shards there are, and which of them is this; not knowing that, all is ours. */
+  follow(shards: number, index: number | undefined): void {
+    const divided = index === undefined ? 1 : shards;
+    if (divided !== this.#owners.shards) this.#owners = new ShardOwners({ shards: divided });
+    this.#index = index ?? 0;
   }
 
   put(batch: Batch): void {

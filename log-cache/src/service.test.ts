@@ -1,5 +1,13 @@
 import * as grpc from '@grpc/grpc-js';
-import { createLogger, dial, listenGrpc, Metrics, readTls, type Tls } from '@standpipe/plumbing';
+import {
+  createLogger,
+  dial,
+  listenGrpc,
+  Metrics,
+  readTls,
+  staticMembers,
+  type Tls,
+} from '@standpipe/plumbing';
 import { testTls } from '@standpipe/plumbing/testing';
 import { logcache, loggregator } from '@standpipe/protos';
 import { encodeBatch } from '@standpipe/protos/testing';
@@ -174,7 +182,7 @@ async function served(t: ExecutionContext): Promise<Served & { readonly port: nu
   const log = createLogger('test', { level: 'silent' });
   const metrics = new Metrics({ origin: 'test' });
   const cache = createLogCache({
-    zones: [],
+    members: staticMembers([]),
     zone: 'az1',
     index: 0,
     tls,

@@ -7,6 +7,7 @@ export { type Clock, systemClock } from './clock.ts';
 export {
   type DnsSettings,
   dnsSettings,
+  isLiteral,
   type Members,
   shardSettings,
   staticMembers,

@@ -12,6 +12,9 @@ import type { Clock } from './clock.ts';
 import type { Fields, Log, LogLevel } from './log.ts';
 import type { TlsFiles } from './tls.ts';
 
+export { TestDns } from './testing-dns.ts';
+export { ManualMembers } from './testing-members.ts';
+
 const EVENTUALLY_LIMIT_MS = 10_000;
 const EVENTUALLY_STEP_MS = 5;
 

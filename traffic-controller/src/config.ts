@@ -4,6 +4,8 @@
  */
 
 import {
+  type DnsSettings,
+  dnsSettings,
   Env,
   isLoopback,
   type KeyPairFiles,
@@ -56,6 +58,8 @@ export interface Config {
   readonly routerTls: TlsFiles;
   /** DOPPLER_SHARDS, or ROUTER_ADDRS. Every Doppler of every zone is read. */
   readonly zones: readonly Zone[];
+  /** How names among them are looked up. */
+  readonly dns?: DnsSettings;
   /** AGENT_GRPC_ADDRESS: where events are sent; '' is nowhere. */
   readonly agentAddress: string;
   /** LOG_STREAM_ADDR: the gateway that serves /v2/read; '' is none. */
@@ -93,6 +97,7 @@ export function readConfig(vars: Readonly<NodeJS.ProcessEnv> = process.env): Con
       key: 'ROUTER_KEY_FILE',
     }),
     zones: shardSettings(env),
+    dns: dnsSettings(env),
     agentAddress: env.address('AGENT_GRPC_ADDRESS', { fallback: '' }),
     logStreamAddress: env.address('LOG_STREAM_ADDR', { fallback: '' }),
     platformAddress: env.address('PLATFORM_ADDR', { fallback: '' }),

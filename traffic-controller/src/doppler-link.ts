@@ -39,6 +39,8 @@ export interface DopplerLinkOptions {
   readonly client: Client;
   readonly clock: Clock;
   readonly log: Log;
+  /** Called when it is retired and the last of its calls has ended. */
+  readonly onRetired: () => void;
 }
 
 export class DopplerLink implements Disposable {
@@ -46,6 +48,7 @@ export class DopplerLink implements Disposable {
   readonly #client: Client;
   readonly #clock: Clock;
   readonly #log: Log;
+  readonly #onRetired: () => void;
   readonly #streams = new Set<DopplerStream>();
   readonly #backoff = new Backoff({
     firstMs: LADDER_FIRST_MS,
@@ -62,6 +65,7 @@ export class DopplerLink implements Disposable {
     this.#client = options.client;
     this.#clock = options.clock;
     this.#log = options.log;
+    this.#onRetired = options.onRetired;
     this.#watch(State.IDLE);
     this.#client.getChannel().getConnectivityState(true);
   }
@@ -121,17 +125,21 @@ export class DopplerLink implements Disposable {
     const wasReady = this.#ready;
     this.#ready = state === State.READY;
     if (this.#ready) {
-      this.#log.info({ doppler: this.address }, 'connected to a Doppler');
+      this.#tell('info', 'connected to a Doppler');
       this.#startAll();
       return;
     }
-    if (wasReady) this.#log.warn({ doppler: this.address }, 'lost the connection to a Doppler');
+    if (wasReady) this.#tell('warn', 'lost the connection to a Doppler');
     if (state === State.TRANSIENT_FAILURE) this.#tellWhy();
   }
 
-  #startAll(): void {
+  #tell(level: 'info' | 'warn', text: string): void {
+    this.#log.limited(`${text} ${this.address}`, level, { doppler: this.address }, text);
+  }
+
+  #startAll(streams: Iterable<DopplerStream> = this.#streams): void {
     if (!this.#ready || this.#retired) return;
-    for (const stream of this.#streams) if (!stream.open) this.#start(stream);
+    for (const stream of streams) if (!stream.open) this.#start(stream);
   }
 
   #start(stream: DopplerStream): void {
@@ -139,7 +147,10 @@ export class DopplerLink implements Disposable {
   }
 
   #onEnd(stream: DopplerStream, end: CallEnd): void {
-    if (this.#retired) return;
+    if (this.#retired) {
+      if (this.idle) this.#onRetired();
+      return;
+    }
     const doppler = this.address;
     const reason = end.error?.details ?? 'the Doppler ended it';
     this.#log.limited(`stream ${doppler}`, 'warn', { doppler, reason }, 'a subscription ended');
@@ -148,7 +159,8 @@ export class DopplerLink implements Disposable {
       this.#backoff.reset();
       // A turn later, so that a connection that broke is known to be broken.
       setImmediate(() => {
-        if (this.#ready && this.#streams.has(stream) && !stream.open) this.#start(stream);
+        if (this.#retired && this.idle) this.#onRetired();
+        else if (this.#streams.has(stream)) this.#startAll([stream]);
       });
       return;
     }

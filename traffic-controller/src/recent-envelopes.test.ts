@@ -1,6 +1,6 @@
 import { status } from '@grpc/grpc-js';
 import { createLogCache, ReadError, type Reader, type ReadRequest } from '@standpipe/log-cache';
-import { Metrics } from '@standpipe/plumbing';
+import { Metrics, staticMembers } from '@standpipe/plumbing';
 import { ManualClock, spyLog } from '@standpipe/plumbing/testing';
 import { Batch, events, type loggregator, nowNanoseconds, scanBatch } from '@standpipe/protos';
 import { encodeBatch, longOf, numberedLog } from '@standpipe/protos/testing';
@@ -161,7 +161,14 @@ function recentOver(
 
 function recentOf(t: ExecutionContext, envelopes: readonly EnvelopeInit[]): RecentEnvelopes {
   const metrics = new Metrics({ origin: 'test' });
-  const options = { zones: [], zone: '', index: 0, tls: undefined, metrics, log: spyLog() };
+  const options = {
+    members: staticMembers([]),
+    zone: '',
+    index: 0,
+    tls: undefined,
+    metrics,
+    log: spyLog(),
+  };
   const cache = createLogCache(options);
   t.teardown(() => cache[Symbol.asyncDispose]());
   const batch = new Batch();

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ServerReadableStream } from '@grpc/grpc-js';
 import { createLogCache } from '@standpipe/log-cache';
-import { listenGrpc, Metrics, readTls } from '@standpipe/plumbing';
+import { listenGrpc, Metrics, readTls, staticMembers } from '@standpipe/plumbing';
 import { eventually, spyLog, testTls } from '@standpipe/plumbing/testing';
 import { Batch, ingressService, loggregator, scanBatch } from '@standpipe/protos';
 import { encodeBatch, numberedLog } from '@standpipe/protos/testing';
@@ -258,7 +258,8 @@ test('it serves while no Doppler can be reached', async (t) => {
 test('/api/v1 reads what the Dopplers keep', async (t) => {
   const { doppler: tls } = await testTls({ name: 'doppler', dns: ['log-cache'] });
   const metrics = new Metrics({ origin: 'test' });
-  const options = { zones: [], zone: 'a', index: 0, tls: readTls(tls), metrics, log: spyLog() };
+  const members = staticMembers([]);
+  const options = { members, zone: 'a', index: 0, tls: readTls(tls), metrics, log: spyLog() };
   const cache = createLogCache(options);
   const batch = new Batch();
   t.true(scanBatch(encodeBatch([numberedLog('an-app', 7)]), batch));

@@ -20,8 +20,10 @@ import {
   dial,
   type Log,
   listenHttp,
+  type Members,
   Metrics,
   observability,
+  openMembers,
   readKeyPair,
   readTls,
   systemClock,
@@ -103,7 +105,8 @@ async function open(
   const observed = keep(await observability(config.observability, metrics, log));
   const events = keep(new SlowConsumerEvents({ agent: dialAgent(config, tls), log }));
   const upstream = keep(new Upstream({ dial: (address) => dialDoppler(address, tls), clock, log }));
-  const reader = keep(createClusterReader({ zones: config.zones, tls, log }));
+  const members = keep(await openMembers(config.zones, { dns: config.dns, log, metrics }));
+  const reader = keep(createClusterReader({ members, tls, log }));
   const consumers = keep(
     new Consumers({
       clock,
@@ -155,7 +158,7 @@ async function open(
     kind: 'ws',
     onUpgrade,
   });
-  upstream.follow(config.zones.flatMap((zone) => zone.addresses));
+  keep(followed(members, upstream));
 
   return {
     address: listener.address,
@@ -168,6 +171,11 @@ async function open(
       await closed;
     },
   };
+}
+
+function followed(members: Members, upstream: Upstream): Disposable {
+  upstream.follow(members.addresses);
+  return members.onChange(() => upstream.follow(members.addresses));
 }
 
 function dialDoppler(address: string, tls: Tls): ReturnType<typeof dial> {

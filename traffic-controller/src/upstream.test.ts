@@ -181,6 +181,68 @@ test('a Doppler no longer listed serves its streams until they end, and gets no 
   t.is(goes.subscriptions.length, 1);
 });
 
+test('a Doppler that is listed again while it still serves is neither doubled nor reconnected', async (t) => {
+  const { upstream, dopplers, dials } = await start(t, 2);
+  const [stays, returns] = dopplers;
+  if (!stays || !returns) return t.fail();
+  const { received } = subscribe(t, upstream);
+  const stream = await returns.opened();
+  upstream.follow([stays.address]);
+  const late = subscribe(t, upstream);
+  upstream.follow([stays.address, returns.address]);
+  const lateStream = await returns.opened(1);
+  stream.send(['to the first']);
+  lateStream.send(['to the second']);
+  await eventually(() => received.length === 1 && late.received.length === 1);
+  t.deepEqual([...received, ...late.received], ['to the first', 'to the second']);
+  t.is(returns.subscriptions.length, 2);
+  t.is(dials(), 2);
+});
+
+test('a Doppler no longer listed is hung up on when its last stream ends, and dialled when listed again', async (t) => {
+  const { upstream, dopplers, dials } = await start(t, 2);
+  const [stays, goes] = dopplers;
+  if (!stays || !goes) return t.fail();
+  const { received } = subscribe(t, upstream);
+  const leaver = subscribe(t, upstream);
+  await eventually(() => stays.open.length === 2);
+  const stream = await goes.opened();
+  await goes.opened(1);
+  upstream.follow([stays.address]);
+  leaver.subscription[Symbol.dispose]();
+  await eventually(() => goes.open.length === 1);
+  t.is(upstream.connected, 2);
+  for (const open of goes.open) open.end();
+  await eventually(() => upstream.connected === 1);
+  t.false(stream.open);
+  upstream.follow([stays.address, goes.address]);
+  (await goes.opened()).send(['back']);
+  await eventually(() => received.includes('back'));
+  t.is(dials(), 3);
+});
+
+test('a Doppler that comes and goes is not told of in every line of the log', async (t) => {
+  const { upstream, dopplers, log, tls } = await start(t, 1);
+  subscribe(t, upstream);
+  let [doppler] = dopplers;
+  for (let n = 0; n < 2 && doppler; n += 1) {
+    await doppler.opened();
+    const { address } = doppler;
+    await doppler[Symbol.asyncDispose]();
+    doppler = await FakeDoppler.listen(tls, address);
+    const back = doppler;
+    t.teardown(() => back[Symbol.asyncDispose]());
+  }
+  await doppler?.opened();
+  const about = log.lines.filter(({ fields }) => fields.doppler !== undefined);
+  t.true(about.length > 3);
+  t.deepEqual(
+    about.filter(({ key }) => key === undefined),
+    [],
+    'all are limited',
+  );
+});
+
 test('a wrong certificate is told by its reason', async (t) => {
   const { metron, trafficcontroller } = await testTls('metron', 'trafficcontroller');
   const doppler = await FakeDoppler.listen(metron);

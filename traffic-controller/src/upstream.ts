@@ -56,7 +56,8 @@ export class Upstream implements Disposable {
     for (const address of addresses) {
       if (this.#links.has(address)) continue;
       const { clock, log, dial } = this.#options;
-      const link = new DopplerLink({ address, client: dial(address), clock, log });
+      const onRetired = (): void => this.#forgetRetired();
+      const link = new DopplerLink({ address, client: dial(address), clock, log, onRetired });
       this.#links.set(address, link);
     }
     for (const fan of this.#subscriptions) this.#join(fan);
@@ -65,7 +66,6 @@ export class Upstream implements Disposable {
 
   /** Subscribes to every Doppler, those included that come later. */
   subscribe(options: DopplerStreamOptions): Subscription {
-    this.#forgetRetired();
     const fan: Fan = { options, streams: new Map(), paused: false };
     this.#subscriptions.add(fan);
     this.#join(fan);
@@ -82,6 +82,7 @@ export class Upstream implements Disposable {
         this.#subscriptions.delete(fan);
         for (const [link, stream] of fan.streams) link.remove(stream);
         fan.streams.clear();
+        this.#forgetRetired();
       },
     };
   }

@@ -1,0 +1,36 @@
+/**
+ * The clients of other nodes, by address: one each, made when it is first asked for, and shared by
+ * those who read from the node and those who send to it.
+ */
+
+import { LogCacheClient, type LogCacheClientOptions } from './client.ts';
+
+export class Clients implements AsyncDisposable {
+  readonly #options: Omit<LogCacheClientOptions, 'address'>;
+  readonly #byAddress = new Map<string, LogCacheClient>();
+
+  constructor(options: Omit<LogCacheClientOptions, 'address'>) {
+    this.#options = options;
+  }
+
+  of(address: string): LogCacheClient {
+    const known = this.#byAddress.get(address);
+    if (known) return known;
+    const client = new LogCacheClient({ address, ...this.#options });
+    this.#byAddress.set(address, client);
+    return client;
+  }
+
+  /** Closes those of all other addresses. What was asked of them is still answered. */
+  async keep(addresses: ReadonlySet<string>): Promise<void> {
+    for (const [address, client] of this.#byAddress) {
+      if (addresses.has(address)) continue;
+      this.#byAddress.delete(address);
+      await client[Symbol.asyncDispose]();
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.keep(new Set());
+  }
+}
