@@ -60,8 +60,10 @@ export interface Config {
   readonly zones: readonly Zone[];
   /** How names among them are looked up. */
   readonly dns?: DnsSettings;
-  /** AGENT_GRPC_ADDRESS: where events are sent; '' is nowhere. */
+  /** AGENT_GRPC_ADDRESS: the agent that is sent its own metrics and events; '' is none. */
   readonly agentAddress: string;
+  /** TRAFFIC_CONTROLLER_METRIC_EMITTER_INTERVAL: how often its metrics are sent. */
+  readonly metricIntervalMs: number;
   /** LOG_STREAM_ADDR: the gateway that serves /v2/read; '' is none. */
   readonly logStreamAddress: string;
   /** PLATFORM_ADDR: who serves, at this door, what UAA and Cloud Controller do; '' is nobody. */
@@ -74,11 +76,7 @@ const EVERYWHERE = '0.0.0.0';
 const PREFIX = 'TRAFFIC_CONTROLLER';
 
 /** Settings of the original that have no use here, and are no misspellings. */
-const UNUSED: readonly string[] = [
-  `${PREFIX}_PPROF_PORT`,
-  `${PREFIX}_METRIC_EMITTER_INTERVAL`,
-  'USE_RFC339',
-];
+const UNUSED: readonly string[] = [`${PREFIX}_PPROF_PORT`, 'USE_RFC339'];
 
 export function readConfig(vars: Readonly<NodeJS.ProcessEnv> = process.env): Config {
   const env = new Env(vars, { exempt: UNUSED });
@@ -99,6 +97,11 @@ export function readConfig(vars: Readonly<NodeJS.ProcessEnv> = process.env): Con
     zones: shardSettings(env),
     dns: dnsSettings(env),
     agentAddress: env.address('AGENT_GRPC_ADDRESS', { fallback: '' }),
+    metricIntervalMs: env.duration(`${PREFIX}_METRIC_EMITTER_INTERVAL`, {
+      fallback: '1m',
+      min: '100ms',
+      max: '1h',
+    }),
     logStreamAddress: env.address('LOG_STREAM_ADDR', { fallback: '' }),
     platformAddress: env.address('PLATFORM_ADDR', { fallback: '' }),
     observability: observabilitySettings(env),

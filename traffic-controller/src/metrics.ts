@@ -3,7 +3,6 @@
  * that it knew of but didn't count.
  *
  * `ingress` is `egress` and `dropped` and what waits: nothing comes in that is in none of them.
- * The original's names with a dot in them are written with an underscore.
  */
 
 import type { Counter, Gauge, Metrics } from '@standpipe/plumbing';
@@ -52,19 +51,19 @@ export function trafficControllerMetrics(metrics: Metrics): TrafficControllerMet
       'Messages from Dopplers that were no BatchResponse, and were left out whole.',
     ),
     slowConsumers: metrics.counter(
-      'doppler_proxy_slow_consumer',
+      'doppler_proxy.slow_consumer',
       'Websockets closed because what was written to them waited too long.',
     ),
     keepAliveFailures: metrics.counter(
-      'doppler_proxy_keep_alive_failures',
+      'doppler_proxy.keep_alive_failures',
       'Websockets closed because a ping was not answered in time.',
     ),
     refused: metrics.counter(
-      'doppler_proxy_refused',
+      'doppler_proxy.refused',
       'Consumers refused with 503 because there were as many as there may be.',
     ),
     unauthorized: metrics.counter(
-      'doppler_proxy_unauthorized',
+      'doppler_proxy.unauthorized',
       'Requests refused because of their token, or because nobody could say what it is worth.',
     ),
   };
@@ -107,11 +106,11 @@ export function trafficControllerGauges(
     readonly dopplers: () => number;
   },
 ): void {
-  metrics.gauge('doppler_proxy_firehoses', 'Open firehose websockets.', {
+  metrics.gauge('doppler_proxy.firehoses', 'Open firehose websockets.', {
     unit: 'connections',
     read: () => read.consumers('firehose'),
   });
-  metrics.gauge('doppler_proxy_app_streams', 'Open websockets of one app each.', {
+  metrics.gauge('doppler_proxy.app_streams', 'Open websockets of one app each.', {
     unit: 'connections',
     read: () => read.consumers('stream'),
   });

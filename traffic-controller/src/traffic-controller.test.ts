@@ -4,7 +4,7 @@ import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { ServerReadableStream } from '@grpc/grpc-js';
+import type { handleClientStreamingCall } from '@grpc/grpc-js';
 import { createLogCache } from '@standpipe/log-cache';
 import { listenGrpc, Metrics, readTls, staticMembers } from '@standpipe/plumbing';
 import { eventually, spyLog, testTls } from '@standpipe/plumbing/testing';
@@ -164,11 +164,13 @@ test('a slow consumer is counted, told to the agent and closed; others lose noth
   }
   const { title, body } = await eventually(() => agent.events[0] ?? undefined).then(orFail);
   t.is(title, EVENT_TITLE);
+  const { tags, deprecated_tags, source_id } = agent.envelopes.find(({ event }) => event) ?? {};
+  t.deepEqual([tags, deprecated_tags, source_id], [{}, {}, 'traffic_controller']);
   t.regex(
     body,
     /^Remote Address: 127\.0\.0\.1:\d+\nX-Forwarded-For: 10\.1\.2\.3\nPath: \/firehose\/slow\n/,
   );
-  t.is(count(controller, 'doppler_proxy_slow_consumer'), 1);
+  t.is(count(controller, 'doppler_proxy.slow_consumer'), 1);
   t.true(sent > 1000);
 
   slow.client.resume();
@@ -183,18 +185,51 @@ test('a slow consumer is counted, told to the agent and closed; others lose noth
   );
 });
 
+test('its metrics reach the agent under the names, units and tags of the original', async (t) => {
+  const agent = await FakeAgent.listen();
+  t.teardown(() => agent[Symbol.asyncDispose]());
+  const vars = {
+    AGENT_GRPC_ADDRESS: agent.address,
+    TRAFFIC_CONTROLLER_METRIC_EMITTER_INTERVAL: '100ms',
+  };
+  const { controller } = await start(t, {}, vars);
+  await connect(t, controller, '/firehose/a');
+  const unitOf = (name: string): unknown =>
+    agent.envelopes.findLast(({ gauge }) => gauge?.metrics?.[name]?.value)?.gauge?.metrics?.[name]
+      ?.unit;
+  await eventually(() => unitOf('doppler_proxy.firehoses') === 'connections');
+
+  const told = (): string[] =>
+    agent.envelopes.flatMap(({ counter, gauge, deprecated_tags: tags }) =>
+      [counter?.name ?? '', ...Object.keys(gauge?.metrics ?? {})].map((name) => {
+        const texts = Object.entries(tags).map(([tag, { text }]) => `${tag}=${text}`);
+        return [name, ...texts].join(' ');
+      }),
+    );
+  const wanted = [
+    'ingress origin=O metric_version=2.0 protocol=grpc',
+    'egress origin=O metric_version=2.0 endpoint=firehose',
+    'egress origin=O metric_version=2.0 endpoint=stream',
+    'doppler_proxy.firehoses origin=O metric_version=2.0',
+    'doppler_proxy.app_streams origin=O metric_version=2.0',
+    'doppler_proxy.slow_consumer origin=O metric_version=2.0',
+  ].map((one) => one.replace('=O', '=loggregator.trafficcontroller'));
+  await eventually(() => wanted.every((one) => told().includes(one)));
+  t.true(agent.envelopes.every(({ source_id }) => source_id === 'traffic_controller'));
+});
+
 test('500 consumers all get everything, and are counted while they are there', async (t) => {
   const { controller, doppler } = await start(t);
   const consumers = await Promise.all(
     Array.from({ length: 500 }, (_, n) => connect(t, controller, `/firehose/${n}`)),
   );
   await eventually(() => doppler.open.length === 500);
-  t.is(count(controller, 'doppler_proxy_firehoses'), 500);
+  t.is(count(controller, 'doppler_proxy.firehoses'), 500);
   for (const stream of doppler.open) stream.send(['one', 'two']);
   await eventually(() => consumers.every(({ received }) => received.length === 2));
   t.is(count(controller, 'egress', 'firehose'), 1000);
   for (const { client } of consumers) client.close();
-  await eventually(() => count(controller, 'doppler_proxy_firehoses') === 0);
+  await eventually(() => count(controller, 'doppler_proxy.firehoses') === 0);
   await eventually(() => doppler.open.length === 0);
 });
 
@@ -205,7 +240,7 @@ test('egress is counted by door, and so are connections', async (t) => {
   await eventually(() => app.received.length === 3);
   t.is(count(controller, 'egress', 'stream'), 3);
   t.is(count(controller, 'egress', 'firehose'), 0);
-  t.is(count(controller, 'doppler_proxy_app_streams'), 1);
+  t.is(count(controller, 'doppler_proxy.app_streams'), 1);
   t.is(count(controller, 'dopplers'), 2);
   const { body } = await ask(`127.0.0.1:${controller.metricsPort}`, '/metrics');
   t.regex(body, /^egress\{.*endpoint="stream".*\} 3$/m);
@@ -303,9 +338,9 @@ test('/v2/read is what the gateway says, as it says it, until either side goes',
   t.deepEqual([refused.status, refused.body], [404, 'no kind']);
 });
 
-/** An agent that keeps the events it is sent. */
+/** An agent that keeps what it is sent. */
 class FakeAgent implements AsyncDisposable {
-  readonly events: loggregator.v2.IEvent[] = [];
+  readonly envelopes: loggregator.v2.Envelope[] = [];
   address = '';
   #stop: () => PromiseLike<void> = () => Promise.resolve();
 
@@ -324,20 +359,24 @@ class FakeAgent implements AsyncDisposable {
     return agent;
   }
 
+  get events(): loggregator.v2.IEvent[] {
+    return this.envelopes.flatMap(({ event }) => event ?? []);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#stop();
   }
 
-  #implementation(): Record<string, (call: ServerReadableStream<Buffer, Buffer>) => void> {
+  #implementation(): Record<string, handleClientStreamingCall<Buffer, Buffer>> {
     const unused = (): void => undefined;
     return {
       send: unused,
       batchSender: unused,
-      sender: (call) => {
+      sender: (call, answer) => {
         call.on('data', (bytes: Buffer) => {
-          const { event } = loggregator.v2.Envelope.decode(bytes);
-          if (event) this.events.push(event);
+          this.envelopes.push(loggregator.v2.Envelope.decode(bytes));
         });
+        call.on('end', () => answer(null, Buffer.alloc(0)));
         call.on('error', unused);
       },
     };

@@ -14,6 +14,7 @@
 
 import { readFileSync } from 'node:fs';
 import { createClusterReader, logCacheRoutes } from '@standpipe/log-cache';
+import { AgentEvents, emitMetrics } from '@standpipe/metric-emitter';
 import {
   type Clock,
   createLogger,
@@ -48,6 +49,9 @@ import { frontDoor } from './routes.ts';
 import { SlowConsumerEvents } from './slow-consumer-event.ts';
 import { Upstream } from './upstream.ts';
 import { WebsocketDoors } from './websocket-doors.ts';
+
+/** The source id of its own metrics and events. */
+const SOURCE_ID = 'traffic_controller';
 
 const MAX_CONSUMERS = 2000;
 
@@ -103,7 +107,7 @@ async function open(
   const tls = readTls(config.routerTls);
 
   const observed = keep(await observability(config.observability, metrics, log));
-  const events = keep(new SlowConsumerEvents({ agent: dialAgent(config, tls), log }));
+  const events = tellAgent(config, { tls, metrics, log }, keep);
   const upstream = keep(new Upstream({ dial: (address) => dialDoppler(address, tls), clock, log }));
   const members = keep(await openMembers(config.zones, { dns: config.dns, log, metrics }));
   const reader = keep(createClusterReader({ members, tls, log }));
@@ -182,9 +186,15 @@ function dialDoppler(address: string, tls: Tls): ReturnType<typeof dial> {
   return dial({ address, tls, serverName: 'doppler' });
 }
 
-function dialAgent({ agentAddress }: Config, tls: Tls): ReturnType<typeof dial> | undefined {
-  if (agentAddress === '') return undefined;
-  return dial({ address: agentAddress, tls, serverName: 'metron' });
+/** What the agent is told: its own metrics, and who was too slow. */
+function tellAgent(
+  { agentAddress: address, metricIntervalMs: intervalMs }: Config,
+  { tls, metrics, log }: { readonly tls: Tls; readonly metrics: Metrics; readonly log: Log },
+  keep: <T extends AsyncDisposable | Disposable>(resource: T) => T,
+): SlowConsumerEvents {
+  const agent = { agent: { address, tls }, sourceId: SOURCE_ID, log };
+  keep(emitMetrics(metrics, { ...agent, origin: 'loggregator.trafficcontroller', intervalMs }));
+  return new SlowConsumerEvents({ agentEvents: keep(new AgentEvents({ ...agent, metrics })), log });
 }
 
 function accessOf(
