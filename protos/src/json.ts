@@ -18,7 +18,7 @@
 
 import { EnvelopeField, EnvelopeParts } from './envelope-parts.ts';
 import { FieldReader } from './fields.ts';
-import { JsonText } from './json-text.ts';
+import { constantText, JsonText } from './json-text.ts';
 import type { MapEntries } from './map-entries.ts';
 import {
   EventParts,
@@ -29,34 +29,34 @@ import {
   ValueParts,
 } from './message-parts.ts';
 
-const BATCH = Buffer.from('{"batch":[');
-const END_OF_BATCH = Buffer.from(']}');
-const TIMESTAMP = Buffer.from('{"timestamp":"');
-const SOURCE_ID = Buffer.from('","source_id":');
-const INSTANCE_ID = Buffer.from(',"instance_id":');
-const DEPRECATED_TAGS = Buffer.from(',"deprecated_tags":{');
-const TAGS = Buffer.from('},"tags":{');
-const LOG = Buffer.from(',"log":{"payload":');
-const TYPE = Buffer.from(',"type":');
-const OUT = Buffer.from('"OUT"');
-const ERR = Buffer.from('"ERR"');
-const COUNTER = Buffer.from(',"counter":{"name":');
-const DELTA = Buffer.from(',"delta":"');
-const TOTAL = Buffer.from('","total":"');
-const GAUGE = Buffer.from(',"gauge":{"metrics":{');
-const END_OF_GAUGE = Buffer.from('}}');
-const UNIT = Buffer.from('{"unit":');
-const VALUE = Buffer.from(',"value":');
-const TIMER = Buffer.from(',"timer":{"name":');
-const START = Buffer.from(',"start":"');
-const STOP = Buffer.from('","stop":"');
-const EVENT = Buffer.from(',"event":{"title":');
-const BODY = Buffer.from(',"body":');
-const TEXT = Buffer.from('{"text":');
-const INTEGER = Buffer.from('{"integer":"');
-const DECIMAL = Buffer.from('{"decimal":');
-const END_OF_INTEGER = Buffer.from('"}');
-const EMPTY = Buffer.from('{}');
+const BATCH = constantText('{"batch":[');
+const END_OF_BATCH = constantText(']}');
+const TIMESTAMP = constantText('{"timestamp":"');
+const SOURCE_ID = constantText('","source_id":');
+const INSTANCE_ID = constantText(',"instance_id":');
+const DEPRECATED_TAGS = constantText(',"deprecated_tags":{');
+const TAGS = constantText('},"tags":{');
+const LOG = constantText(',"log":{"payload":');
+const TYPE = constantText(',"type":');
+const OUT = constantText('"OUT"');
+const ERR = constantText('"ERR"');
+const COUNTER = constantText(',"counter":{"name":');
+const DELTA = constantText(',"delta":"');
+const TOTAL = constantText('","total":"');
+const GAUGE = constantText(',"gauge":{"metrics":{');
+const END_OF_GAUGE = constantText('}}');
+const UNIT = constantText('{"unit":');
+const VALUE = constantText(',"value":');
+const TIMER = constantText(',"timer":{"name":');
+const START = constantText(',"start":"');
+const STOP = constantText('","stop":"');
+const EVENT = constantText(',"event":{"title":');
+const BODY = constantText(',"body":');
+const TEXT = constantText('{"text":');
+const INTEGER = constantText('{"integer":"');
+const DECIMAL = constantText('{"decimal":');
+const END_OF_INTEGER = constantText('"}');
+const EMPTY = constantText('{}');
 const COLON = 0x3a;
 const COMMA = 0x2c;
 const CLOSING_BRACE = 0x7d;
@@ -109,12 +109,13 @@ export class JsonWriter {
     const text = this.#text;
     const parts = this.#parts.read(bytes, start, end);
     this.#bytes = parts.bytes; // A copy of the envelope, if it was in pieces.
+    text.from(parts.bytes);
     text.constant(TIMESTAMP);
     text.signed(parts.timeHigh, parts.timeLow);
     text.constant(SOURCE_ID);
-    text.string(this.#bytes, parts.sourceStart, parts.sourceEnd);
+    text.string(parts.sourceStart, parts.sourceEnd);
     text.constant(INSTANCE_ID);
-    text.string(this.#bytes, parts.instanceStart, parts.instanceEnd);
+    text.string(parts.instanceStart, parts.instanceEnd);
     text.constant(DEPRECATED_TAGS);
     this.#writeDeprecatedTags(parts.deprecatedTags);
     text.constant(TAGS);
@@ -134,12 +135,15 @@ export class JsonWriter {
   }
 
   #writeTags(tags: MapEntries): void {
+    const text = this.#text;
     const count = tags.sort(this.#bytes);
     for (let place = 0; place < count; place += 1) {
-      const entry = this.#writeKey(tags, place);
-      this.#text.string(
-        this.#bytes,
-        tags.valueStart[entry] as number, // Below the count, like all entries in `order`.
+      const entry = tags.order[place] as number; // Below the count, like all entries in `order`.
+      if (place > 0) text.byte(COMMA);
+      text.pair(
+        tags.keyStart[entry] as number,
+        tags.keyEnd[entry] as number,
+        tags.valueStart[entry] as number,
         tags.valueEnd[entry] as number,
       );
     }
@@ -165,7 +169,7 @@ export class JsonWriter {
         metrics.valueEnd[entry] as number,
       );
       text.constant(UNIT);
-      text.string(this.#bytes, value.unitStart, value.unitEnd);
+      text.string(value.unitStart, value.unitEnd);
       text.constant(VALUE);
       text.number(value.value);
       text.byte(CLOSING_BRACE);
@@ -177,11 +181,7 @@ export class JsonWriter {
   #writeKey(entries: MapEntries, place: number): number {
     const entry = entries.order[place] as number;
     if (place > 0) this.#text.byte(COMMA);
-    this.#text.string(
-      this.#bytes,
-      entries.keyStart[entry] as number,
-      entries.keyEnd[entry] as number,
-    );
+    this.#text.string(entries.keyStart[entry] as number, entries.keyEnd[entry] as number);
     this.#text.byte(COLON);
     return entry;
   }
@@ -191,7 +191,7 @@ export class JsonWriter {
     const value = this.#value.read(this.#bytes, start, end);
     if (value.member === ValueMember.text) {
       text.constant(TEXT);
-      text.string(this.#bytes, value.textStart, value.textEnd);
+      text.string(value.textStart, value.textEnd);
       text.byte(CLOSING_BRACE);
     } else if (value.member === ValueMember.integer) {
       text.constant(INTEGER);
@@ -208,7 +208,7 @@ export class JsonWriter {
     const text = this.#text;
     const log = this.#log.read(this.#bytes, start, end);
     text.constant(LOG);
-    text.base64(this.#bytes, log.payloadStart, log.payloadEnd);
+    text.base64(log.payloadStart, log.payloadEnd);
     text.constant(TYPE);
     if (log.type === 0) text.constant(OUT);
     else if (log.type === 1) text.constant(ERR);
@@ -220,7 +220,7 @@ export class JsonWriter {
     const text = this.#text;
     const counter = this.#named.read(this.#bytes, start, end);
     text.constant(COUNTER);
-    text.string(this.#bytes, counter.nameStart, counter.nameEnd);
+    text.string(counter.nameStart, counter.nameEnd);
     text.constant(DELTA);
     text.unsigned(counter.secondHigh, counter.secondLow);
     text.constant(TOTAL);
@@ -232,7 +232,7 @@ export class JsonWriter {
     const text = this.#text;
     const timer = this.#named.read(this.#bytes, start, end);
     text.constant(TIMER);
-    text.string(this.#bytes, timer.nameStart, timer.nameEnd);
+    text.string(timer.nameStart, timer.nameEnd);
     text.constant(START);
     text.signed(timer.secondHigh, timer.secondLow);
     text.constant(STOP);
@@ -244,9 +244,9 @@ export class JsonWriter {
     const text = this.#text;
     const event = this.#event.read(this.#bytes, start, end);
     text.constant(EVENT);
-    text.string(this.#bytes, event.titleStart, event.titleEnd);
+    text.string(event.titleStart, event.titleEnd);
     text.constant(BODY);
-    text.string(this.#bytes, event.bodyStart, event.bodyEnd);
+    text.string(event.bodyStart, event.bodyEnd);
     text.byte(CLOSING_BRACE);
   }
 }

@@ -38,6 +38,8 @@ export class MapEntries {
   /** Whether the value of some entry is there in pieces, which for a message must be merged. */
   isSplit = false;
 
+  /** The first four bytes of each key, as a number: most keys differ in them. */
+  #rank: Uint32Array = new Uint32Array(CAPACITY_AT_FIRST);
   readonly #fields = new FieldReader();
 
   clear(): void {
@@ -127,21 +129,31 @@ export class MapEntries {
   /** Puts the entries that count into `order`, by code points; returns how many they are. */
   sort(bytes: Uint8Array): number {
     const { count, order } = this;
+    const rank = this.#rank;
+    for (let index = 0; index < count; index += 1) {
+      const end = this.keyEnd[index] as number; // Below the count, so within the columns.
+      rank[index] = rankOf(bytes, this.keyStart[index] as number, end);
+    }
     if (count > INSERTION_MAX) return this.#sortMany(bytes);
     let unique = 0;
     for (let index = 0; index < count; index += 1) {
+      const own = rank[index] as number;
       let place = unique;
       let difference = 1;
       while (place > 0) {
-        difference = this.#compare(bytes, index, order[place - 1] as number);
+        const other = order[place - 1] as number;
+        difference = own - (rank[other] as number);
+        if (difference === 0) difference = this.#compare(bytes, index, other);
         if (difference >= 0) break;
+        order[place] = other;
         place -= 1;
       }
       if (place > 0 && difference === 0) {
+        // Its place is taken by the one before, which counts no more; all move back.
+        order.copyWithin(place, place + 1, unique + 1);
         order[place - 1] = index;
         continue;
       }
-      order.copyWithin(place + 1, place, unique);
       order[place] = index;
       unique += 1;
     }
@@ -165,6 +177,8 @@ export class MapEntries {
 
   /** The order of UTF-8's bytes is that of the code points. */
   #compare(bytes: Uint8Array, a: number, b: number): number {
+    const ranks = (this.#rank[a] as number) - (this.#rank[b] as number);
+    if (ranks !== 0) return ranks;
     let aAt = this.keyStart[a] as number;
     let bAt = this.keyStart[b] as number;
     const aEnd = this.keyEnd[a] as number;
@@ -184,7 +198,17 @@ export class MapEntries {
     this.valueStart = resized(this.valueStart, capacity);
     this.valueEnd = resized(this.valueEnd, capacity);
     this.order = resized(this.order, capacity);
+    this.#rank = new Uint32Array(capacity); // `sort` fills it.
   }
+}
+
+/** Keys with different ranks have the order of their ranks; a short key is followed by zeros. */
+function rankOf(bytes: Uint8Array, start: number, end: number): number {
+  let rank = 0;
+  for (let at = start; at < start + 4; at += 1) {
+    rank = (rank << 8) | (at < end ? (bytes[at] as number) : 0);
+  }
+  return rank >>> 0;
 }
 
 function resized(column: Int32Array, capacity: number): Int32Array {
