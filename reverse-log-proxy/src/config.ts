@@ -8,6 +8,9 @@
  *     RLP_PPROF_PORT                       profiles, on loopback
  *     MAX_EGRESS_STREAMS                   how many readers at a time
  *     DOPPLER_SHARDS or ROUTER_ADDRS       the Dopplers; every reader is given the streams of all
+ *     AGENT_ADDR                           where its own metrics go, if an agent is there
+ *     RLP_METRIC_SOURCE_ID                 their source id
+ *     RLP_METRIC_EMITTER_INTERVAL          how often they are sent
  */
 
 import {
@@ -29,16 +32,14 @@ export interface Config {
   readonly maxConnections: number;
   /** Of every Doppler in every zone: nothing is sent twice, so all must be read. */
   readonly dopplerAddresses: readonly string[];
+  readonly agentAddress: string;
+  readonly metricSourceId: string;
+  readonly metricIntervalMs: number;
   readonly observability: ObservabilityConfig;
 }
 
 /** Settings of the original that have no meaning here, and are no mistakes. */
-const IGNORED: readonly string[] = [
-  'RLP_METRIC_EMITTER_INTERVAL',
-  'RLP_METRIC_SOURCE_ID',
-  'AGENT_ADDR',
-  'USE_RFC339',
-];
+const IGNORED: readonly string[] = ['USE_RFC339'];
 
 /**
  * In the original what is more waits without an answer. Refused, a reader hears of it at once and
@@ -63,6 +64,13 @@ export function readConfig(vars: Readonly<NodeJS.ProcessEnv> = process.env): Con
     maxEgressStreams: env.count('MAX_EGRESS_STREAMS', { fallback: 500, min: 1, max: 100_000 }),
     maxConnections: CONNECTIONS_MAX,
     dopplerAddresses: shardSettings(env).flatMap(({ addresses }) => addresses),
+    agentAddress: env.address('AGENT_ADDR', { fallback: 'localhost:3458' }),
+    metricSourceId: env.text('RLP_METRIC_SOURCE_ID', { fallback: 'reverse_log_proxy' }),
+    metricIntervalMs: env.duration('RLP_METRIC_EMITTER_INTERVAL', {
+      fallback: '1m',
+      min: '100ms',
+      max: '1h',
+    }),
     observability: observabilitySettings(env, {
       pprofPort: 'RLP_PPROF_PORT',
       pprofFallback: PPROF_PORT,

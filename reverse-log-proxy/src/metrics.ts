@@ -16,6 +16,9 @@ export interface ProxyMetrics {
   readonly disconnects: Counter;
 }
 
+/** What the original tells its agent without a tag metric_version. */
+export const UNVERSIONED: readonly string[] = ['log_router_connects', 'log_router_disconnects'];
+
 export function proxyMetrics(metrics: Metrics): ProxyMetrics {
   return {
     ingress: metrics.counter('ingress', 'Envelopes received from Dopplers.', { protocol: 'grpc' }),

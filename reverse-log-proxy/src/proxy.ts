@@ -6,6 +6,7 @@
  * do not take what waits are cut by the listener's limit.
  */
 
+import { emitMetrics } from '@standpipe/metric-emitter';
 import {
   createLogger,
   type Log,
@@ -17,7 +18,7 @@ import {
 } from '@standpipe/plumbing';
 import type { Config } from './config.ts';
 import { Egress } from './egress.ts';
-import { proxyMetrics } from './metrics.ts';
+import { proxyMetrics, UNVERSIONED } from './metrics.ts';
 import { Upstream } from './upstream.ts';
 
 export interface ReverseLogProxy extends AsyncDisposable {
@@ -33,7 +34,7 @@ export async function startReverseLogProxy(
   log: Log = createLogger('reverse-log-proxy'),
 ): Promise<ReverseLogProxy> {
   const tls = readTls(config.tls);
-  const all = new Metrics({ origin: 'reverse_log_proxy', tags: { metric_version: '2.0' } });
+  const all = new Metrics({ origin: 'reverse_log_proxy' });
   const metrics = proxyMetrics(all);
   const clock = systemClock;
   const upstream = new Upstream({
@@ -62,6 +63,14 @@ export async function startReverseLogProxy(
 
   try {
     const observed = await observability(config.observability, all, log);
+    const emitter = emitMetrics(all, {
+      agent: { address: config.agentAddress, tls },
+      sourceId: config.metricSourceId,
+      origin: 'loggregator.rlp',
+      intervalMs: config.metricIntervalMs,
+      log,
+      unversioned: UNVERSIONED,
+    });
     return {
       address: listener.address,
       port: listener.port,
@@ -69,6 +78,7 @@ export async function startReverseLogProxy(
       metrics: all,
       async [Symbol.asyncDispose](): Promise<void> {
         await stop();
+        await emitter[Symbol.asyncDispose]();
         await observed[Symbol.asyncDispose]();
       },
     };

@@ -10,7 +10,9 @@ import { FakeEgress, Reader, type ReaderOptions } from './testing.ts';
 
 type Certificates = Readonly<Record<'doppler' | 'reverselogproxy' | 'gateway', TlsFiles>>;
 
-export type ProxyConfig = Partial<Pick<Config, 'maxEgressStreams' | 'maxConnections' | 'address'>>;
+export type ProxyConfig = Partial<
+  Pick<Config, 'maxEgressStreams' | 'maxConnections' | 'address' | 'agentAddress'>
+>;
 
 export function certificates(): Promise<Certificates> {
   return testTls('doppler', 'reverselogproxy', 'gateway');
@@ -30,6 +32,9 @@ export async function startProxy(
       maxEgressStreams: 500,
       maxConnections: 500,
       dopplerAddresses,
+      agentAddress: '',
+      metricSourceId: 'reverse_log_proxy',
+      metricIntervalMs: 100,
       observability: { metricsPort: 0, statsdAddress: '', metricsIntervalMs: 60_000 },
       ...config,
     },
