@@ -97,7 +97,7 @@ export async function startPlatform(
   app.use(refuseUnknown);
   const router = routerOf(context);
   app.use(router.routes());
-  app.use(router.allowedMethods({ throw: true }));
+  app.use(router.allowedMethods());
   let listener: HttpListener;
   try {
     listener = await listenHttp({ address: config.address, app, log, metrics: all });
@@ -163,6 +163,9 @@ function answerRefusals(metrics: PlatformMetrics): Middleware {
 /** Cloud Controller's paths are unknown in its words; all others are the application's to refuse. */
 async function refuseUnknown(ctx: Context, next: () => Promise<unknown>): Promise<void> {
   await next();
+  if (ctx.status === 405) {
+    ctx.throw(405, 'method not allowed', { headers: { Allow: ctx.response.get('Allow') } });
+  }
   const isUnknown = ctx.status === 404 && ctx.body === undefined;
   if (isUnknown && /^\/(?:v2|v3|internal)(?:\/|$)/.test(ctx.path)) throw unknownRequest();
 }
