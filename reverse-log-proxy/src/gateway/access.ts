@@ -5,22 +5,33 @@
  *          └──▶ Cloud Controller, for each source: is it yours? ──▶ these sources
  *
  * As in Loggregator v107.0.21 nothing is cached, a source must be a GUID, no answer is a no, and the
- * check is made once, when a stream is opened. A token may come as `bearer X` in any spelling or
- * as X alone, for clients send all of these.
+ * check is made once, when a stream is opened. That one asks Cloud Controller even about what is no
+ * GUID, and then refuses it; here it is not asked, which nobody but Cloud Controller can tell. A
+ * token may come as `bearer X` in any spelling or as X alone, for clients send all of these; Cloud
+ * Controller always gets `bearer X`.
+ *
+ * How many sources a request names is bounded by how long its headers may be.
  */
 
-import { readFileSync } from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
-import type { Gauge, Log } from '@standpipe/plumbing';
+import {
+  type Authorities,
+  type ClientContext,
+  clientContext,
+  type Gauge,
+  type KeyPair,
+  type Log,
+  readAuthorities,
+  readKeyPair,
+  readTls,
+} from '@standpipe/plumbing';
 import type { AccessConfig } from './config.ts';
 import type { GatewayMetrics } from './metrics.ts';
 
 const ASK_LIMIT_MS = 20_000;
 const ANSWER_BYTES_MAX = 256 * 1024;
 const CONNECTIONS_MAX = 100;
-/** Sources that one request may name; each is a question to Cloud Controller. */
-const SOURCES_MAX = 200;
 
 const ADMIN_SCOPES: readonly string[] = ['doppler.firehose', 'logs.admin'];
 const GUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
@@ -51,20 +62,15 @@ export class CloudAccess implements Access {
   readonly #external: Peer;
 
   constructor({ config, metrics, log }: CloudAccessOptions) {
-    const { skipCertVerify, uaaCa, internalTls, internalName } = config;
-    const verify = { rejectUnauthorized: !skipCertVerify };
+    const { uaaUrl, uaaCa, internalUrl, internalName, externalUrl } = config;
+    const verify = { rejectUnauthorized: !config.skipCertVerify };
     this.#config = config;
     this.#metrics = metrics;
     this.#log = log;
-    this.#uaa = new Peer(config.uaaUrl, { ...verify, ...(uaaCa && { ca: readFileSync(uaaCa) }) });
-    this.#internal = new Peer(config.internalUrl, {
-      ...verify,
-      ...(internalTls.ca && { ca: readFileSync(internalTls.ca) }),
-      ...(internalTls.cert && { cert: readFileSync(internalTls.cert) }),
-      ...(internalTls.key && { key: readFileSync(internalTls.key) }),
-      ...(internalName && { servername: internalName }),
-    });
-    this.#external = new Peer(config.externalUrl, verify);
+    this.#uaa = new Peer(uaaUrl, verify, uaaCa === undefined ? undefined : readAuthorities(uaaCa));
+    const names = internalName === undefined ? {} : { servername: internalName };
+    this.#internal = new Peer(internalUrl, { ...verify, ...names }, internalTls(config));
+    this.#external = new Peer(externalUrl, verify);
   }
 
   async allows(authorization: string | undefined, sources: readonly string[]): Promise<boolean> {
@@ -72,7 +78,7 @@ export class CloudAccess implements Access {
     if (token === '') return false;
     try {
       if (await this.#isAdmin(token)) return true;
-      if (sources.length === 0 || sources.length > SOURCES_MAX) return false;
+      if (sources.length === 0) return false;
       if (!sources.every((source) => GUID.test(source))) return false;
       for (const source of sources) if (!(await this.#owns(token, source))) return false;
       return true;
@@ -128,15 +134,27 @@ class AskError extends Error {
   }
 }
 
-function scopesIn(body: string): readonly unknown[] {
+/** The scopes in UAA's answer. What the original cannot read is no answer to it, nor to us. */
+function scopesIn(body: string): readonly string[] {
   let answer: unknown;
   try {
     answer = JSON.parse(body);
   } catch (error) {
     throw new AskError('UAA did not answer in JSON', { cause: error });
   }
-  const scope = typeof answer === 'object' && answer !== null && 'scope' in answer && answer.scope;
-  return Array.isArray(scope) ? scope : [];
+  if (answer === null) return [];
+  if (typeof answer !== 'object' || Array.isArray(answer)) {
+    throw new AskError('UAA did not answer with an object');
+  }
+  const scopes: unknown = 'scope' in answer ? (answer.scope ?? []) : [];
+  if (Array.isArray(scopes) && scopes.every((scope) => typeof scope === 'string')) return scopes;
+  throw new AskError('UAA did not answer with a list of scopes');
+}
+
+/** What Cloud Controller is spoken to with, as far as the settings name it. */
+function internalTls({ internalCa: ca, internalPair: pair }: AccessConfig): Identity | undefined {
+  if (ca !== undefined) return pair === undefined ? readAuthorities(ca) : readTls({ ca, ...pair });
+  return pair && readKeyPair(pair);
 }
 
 async function timed<T>(latency: Gauge, ask: () => Promise<T>): Promise<T> {
@@ -147,6 +165,9 @@ async function timed<T>(latency: Gauge, ask: () => Promise<T>): Promise<T> {
     latency.set(Number(process.hrtime.bigint() - startedAt));
   }
 }
+
+/** Authorities, or a certificate with its key, or both. */
+type Identity = Authorities | KeyPair;
 
 interface Question {
   readonly method?: string;
@@ -159,23 +180,30 @@ interface Answer {
   readonly body: string;
 }
 
-/** A server that questions are put to, over connections that are kept. */
+/**
+ * A server that questions are put to. Each has a connection of its own, as with the original: one
+ * that was kept may be closed by the server in the very moment that a question goes out on it.
+ */
 class Peer implements Disposable {
   readonly #url: string;
   readonly #agent: http.Agent;
   readonly #isSecure: boolean;
+  readonly #context: ClientContext | undefined;
 
-  constructor(url: string, options: https.AgentOptions) {
+  constructor(url: string, options: https.AgentOptions, tls?: Identity) {
     this.#url = url.replace(/\/+$/, '');
     this.#isSecure = url.startsWith('https:');
-    const limits = { keepAlive: true, maxSockets: CONNECTIONS_MAX };
+    this.#context = this.#isSecure && tls !== undefined ? clientContext(tls) : undefined;
+    const secureContext = this.#context?.secureContext;
+    const limits = { maxSockets: CONNECTIONS_MAX };
     this.#agent = this.#isSecure
-      ? new https.Agent({ ...options, ...limits })
+      ? new https.Agent({ ...options, ...limits, ...(secureContext && { secureContext }) })
       : new http.Agent(limits);
   }
 
   [Symbol.dispose](): void {
     this.#agent.destroy();
+    this.#context?.[Symbol.dispose]();
   }
 
   ask(path: string, { method = 'GET', headers, body = '' }: Question): Promise<Answer> {

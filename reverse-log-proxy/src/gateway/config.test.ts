@@ -55,8 +55,54 @@ test('a certificate for HTTPS needs its key, and the other way round', (t) => {
   });
 });
 
-test('settings of the original that have no meaning here are no mistakes', (t) => {
-  t.notThrows(() => readConfig({ ...REQUIRED, PPROF_PORT: '0', METRICS_CA_FILE_PATH: 'ca' }));
+test("with its three files the metrics are HTTPS, at the original's port", (t) => {
+  const files = {
+    METRICS_CA_FILE_PATH: 'ca',
+    METRICS_CERT_FILE_PATH: 'cert',
+    METRICS_KEY_FILE_PATH: 'key',
+  };
+  const { observability } = readConfig({ ...REQUIRED, ...files });
+  t.is(observability.metricsPort, 8089);
+  t.deepEqual(observability.metricsTls, { ca: 'ca', cert: 'cert', key: 'key' });
+  t.is(readConfig({ ...REQUIRED, ...files, METRICS_PORT: '7' }).observability.metricsPort, 7);
+  t.is(readConfig(REQUIRED).observability.metricsPort, 0);
+  for (const name of Object.keys(files)) {
+    t.regex(mistakesOf({ ...REQUIRED, ...files, [name]: '' }), /METRICS_\w+ must be set/);
+  }
+});
+
+test('any of the settings of access control asks for all that it needs', (t) => {
+  for (const [name, value] of Object.entries(ACCESS)) {
+    t.regex(mistakesOf({ ...REQUIRED, [name]: value }), /LOG_\w+ must be set/);
+  }
+});
+
+test("all of the original's settings are known", (t) => {
+  const config = readConfig({
+    ...REQUIRED,
+    ...ACCESS,
+    GATEWAY_ADDR: ':8088',
+    HTTP_CERT_PATH: 'c',
+    HTTP_KEY_PATH: 'k',
+    LOGS_PROVIDER_COMMON_NAME: 'rlp',
+    LOG_ADMIN_CA_PATH: 'uaa-ca',
+    LOG_ACCESS_CA_PATH: 'cc-ca',
+    LOG_ACCESS_CERT_PATH: 'cc-cert',
+    LOG_ACCESS_KEY_PATH: 'cc-key',
+    LOG_ACCESS_COMMON_NAME: 'cc',
+    SKIP_CERT_VERIFY: 'true',
+    STREAM_TIMEOUT: '5m',
+    PPROF_PORT: '0',
+    METRICS_PORT: '8089',
+    METRICS_CA_FILE_PATH: 'm-ca',
+    METRICS_CERT_FILE_PATH: 'm-cert',
+    METRICS_KEY_FILE_PATH: 'm-key',
+  });
+  t.is(config.proxyName, 'rlp');
+  t.is(config.streamTimeoutMs, 5 * 60_000);
+  t.is(config.access?.internalName, 'cc');
+  t.deepEqual(config.access?.internalPair, { cert: 'cc-cert', key: 'cc-key' });
+  t.true(config.access?.skipCertVerify);
 });
 
 function mistakesOf(vars: NodeJS.ProcessEnv): string {

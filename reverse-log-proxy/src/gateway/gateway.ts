@@ -7,6 +7,7 @@
  * When it stops, it takes no more clients and ends the streams of those that are there.
  */
 
+import type { Writable } from 'node:stream';
 import {
   createLogger,
   dial,
@@ -19,6 +20,7 @@ import {
   readTls,
 } from '@standpipe/plumbing';
 import { CloudAccess, openAccess } from './access.ts';
+import { AccessLog } from './access-log.ts';
 import type { GatewayConfig } from './config.ts';
 import { gatewayMetrics } from './metrics.ts';
 import { ReadRoute } from './read.ts';
@@ -35,6 +37,8 @@ export interface Gateway extends AsyncDisposable {
 export async function startGateway(
   config: GatewayConfig,
   log: Log = createLogger('rlp-gateway'),
+  /** Where the access log goes. */
+  out: Writable = process.stdout,
 ): Promise<Gateway> {
   const tls = readTls(config.tls);
   const https = config.https && readKeyPair(config.https);
@@ -44,15 +48,20 @@ export async function startGateway(
     ? new CloudAccess({ config: config.access, metrics, log })
     : openAccess;
   const client = dial({ address: config.proxyAddress, tls, serverName: config.proxyName });
-  const { heartbeatMs, streamTimeoutMs: timeoutMs } = config;
-  const context = new SseContext({ metrics, log, heartbeatMs, timeoutMs });
-  const route = new ReadRoute({ access, client, context, metrics, log });
+  const { heartbeatMs, stallMs, proxyWaitMs, streamTimeoutMs: timeoutMs } = config;
+  const context = new SseContext({ metrics, log, heartbeatMs, timeoutMs, stallMs });
+  const route = new ReadRoute({ access, client, context, proxyWaitMs, metrics, log });
+  const accessLog = new AccessLog(out, log);
 
   const app = koaApp(log, all);
-  app.use((ctx) => route.handle(ctx));
+  app.use(async (ctx) => {
+    const arrival = { at: new Date(), host: ctx.ip };
+    accessLog.note(ctx, arrival, await route.handle(ctx));
+  });
   const listener = await listenHttp({
     address: config.address,
     tls: https,
+    http2: true,
     app,
     log,
     metrics: all,
@@ -62,6 +71,7 @@ export async function startGateway(
     await listener[Symbol.asyncDispose]();
     client.close();
     access[Symbol.dispose]();
+    accessLog[Symbol.dispose]();
   };
 
   try {

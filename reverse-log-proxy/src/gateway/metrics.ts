@@ -5,8 +5,12 @@
 
 import type { Counter, Gauge, Metrics } from '@standpipe/plumbing';
 
+/** Why a stream ended: the client left or stalled, it was time, or one of us ended it. */
+export type StreamEnd = 'client' | 'stalled' | 'timeout' | 'upstream' | 'shutdown';
+
 export interface GatewayMetrics {
   readonly streams: Gauge;
+  readonly ended: Readonly<Record<StreamEnd, Counter>>;
   readonly egress: Counter;
   readonly malformed: Counter;
   readonly refused: Counter;
@@ -19,8 +23,20 @@ export interface GatewayMetrics {
 export function gatewayMetrics(metrics: Metrics): GatewayMetrics {
   const latency = (name: string, of: string): Gauge =>
     metrics.gauge(name, `How long ${of} took to answer last.`, { unit: 'ns' });
+  const ended = (reason: StreamEnd): Counter =>
+    metrics.counter('streams_ended', 'Streams that ended, and why.', { reason });
+  // The original shows these two, of questions that it no longer asks.
+  latency('LastCAPIV3AppsLatency', "Cloud Controller's apps").set(0);
+  latency('LastCAPIV2ListServiceInstancesLatency', "Cloud Controller's list of services").set(0);
   return {
     streams: metrics.gauge('streams', 'Streams that are open now.', { unit: 'total' }),
+    ended: {
+      client: ended('client'),
+      stalled: ended('stalled'),
+      timeout: ended('timeout'),
+      upstream: ended('upstream'),
+      shutdown: ended('shutdown'),
+    },
     egress: metrics.counter('egress', 'Envelopes sent.'),
     malformed: metrics.counter('malformed', 'Batches that could not be read.'),
     refused: metrics.counter('refused', 'Requests that were answered with an error below 500.'),

@@ -20,17 +20,28 @@ export const NO_KIND = {
   error: 'missing_envelope_type',
 } as const;
 
+/** Reads a query as Go does, which passes over a pair with a semicolon or a bad escape. */
+export function parseQuery(query: string): URLSearchParams {
+  const pairs = query.split('&').filter((pair) => !/;|%(?![0-9a-f]{2})/i.test(pair));
+  return new URLSearchParams(pairs.join('&'));
+}
+
 /** The encoded request, or what the query lacks. */
 export function readRequest(query: URLSearchParams): Buffer | typeof EMPTY_QUERY | typeof NO_KIND {
   if (query.size === 0) return EMPTY_QUERY;
   const kinds = kindsOf(query);
   if (kinds.length === 0) return NO_KIND;
   const sources = query.has('source_id') ? query.getAll('source_id') : [''];
+  const shardId = query.get('shard_id');
+  const deterministicName = query.get('deterministic_name');
+  // What is not set is left out, as Go does.
   const request = EgressBatchRequest.encode({
-    shard_id: query.get('shard_id') ?? '',
-    deterministic_name: query.get('deterministic_name') ?? '',
+    ...(shardId && { shard_id: shardId }),
     use_preferred_tags: true,
-    selectors: sources.flatMap((source_id) => kinds.map((kind) => ({ source_id, ...kind }))),
+    selectors: sources.flatMap((source_id) =>
+      kinds.map((kind) => ({ ...(source_id && { source_id }), ...kind })),
+    ),
+    ...(deterministicName && { deterministic_name: deterministicName }),
   });
   return Buffer.from(request.finish());
 }
@@ -41,7 +52,7 @@ function kindsOf(query: URLSearchParams): readonly Selector[] {
   const counters = query.getAll('counter.name');
   const gauges = query.getAll('gauge.name');
   if (query.has('log')) kinds.push({ log: {} });
-  for (const name of counters) kinds.push({ counter: { name } });
+  for (const name of counters) kinds.push({ counter: name === '' ? {} : { name } });
   if (query.has('counter') && counters.length === 0) kinds.push({ counter: {} });
   for (const names of gauges) kinds.push({ gauge: { names: names.split(',') } });
   if (query.has('gauge') && gauges.length === 0) kinds.push({ gauge: {} });
