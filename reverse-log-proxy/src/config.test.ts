@@ -7,13 +7,16 @@ const TLS = { RLP_CA_FILE: 'ca', RLP_CERT_FILE: 'cert', RLP_KEY_FILE: 'key' };
 test("the original's settings are enough", (t) => {
   const config = readConfig({ ...TLS, ROUTER_ADDRS: 'a:8082, b:8082', RLP_PORT: '8084' });
   t.is(config.address, '0.0.0.0:8084');
-  t.deepEqual(config.dopplerAddresses, ['a:8082', 'b:8082']);
+  t.deepEqual(config.zones, [{ name: 'default', addresses: ['a:8082', 'b:8082'] }]);
   t.is(config.maxEgressStreams, 500);
 });
 
 test('the Dopplers of all zones are read', (t) => {
   const config = readConfig({ ...TLS, DOPPLER_SHARDS: 'az1=a:1,b:1;az2=c:1' });
-  t.deepEqual(config.dopplerAddresses, ['a:1', 'b:1', 'c:1']);
+  t.deepEqual(
+    config.zones.map(({ addresses }) => addresses),
+    [['a:1', 'b:1'], ['c:1']],
+  );
 });
 
 test('an interface can be chosen', (t) => {

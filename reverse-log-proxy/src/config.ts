@@ -14,12 +14,15 @@
  */
 
 import {
+  type DnsSettings,
+  dnsSettings,
   Env,
   type ObservabilityConfig,
   observabilitySettings,
   shardSettings,
   type TlsFiles,
   tlsSettings,
+  type Zone,
 } from '@standpipe/plumbing';
 
 export interface Config {
@@ -31,7 +34,9 @@ export interface Config {
   /** Connections at a time; the original's number. More are refused, and counted. */
   readonly maxConnections: number;
   /** Of every Doppler in every zone: nothing is sent twice, so all must be read. */
-  readonly dopplerAddresses: readonly string[];
+  readonly zones: readonly Zone[];
+  /** How names among them are looked up. */
+  readonly dns?: DnsSettings;
   readonly agentAddress: string;
   readonly metricSourceId: string;
   readonly metricIntervalMs: number;
@@ -63,7 +68,8 @@ export function readConfig(vars: Readonly<NodeJS.ProcessEnv> = process.env): Con
     }),
     maxEgressStreams: env.count('MAX_EGRESS_STREAMS', { fallback: 500, min: 1, max: 100_000 }),
     maxConnections: CONNECTIONS_MAX,
-    dopplerAddresses: shardSettings(env).flatMap(({ addresses }) => addresses),
+    zones: shardSettings(env),
+    dns: dnsSettings(env),
     agentAddress: env.address('AGENT_ADDR', { fallback: 'localhost:3458' }),
     metricSourceId: env.text('RLP_METRIC_SOURCE_ID', { fallback: 'reverse_log_proxy' }),
     metricIntervalMs: env.duration('RLP_METRIC_EMITTER_INTERVAL', {

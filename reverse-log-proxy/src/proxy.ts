@@ -13,6 +13,7 @@ import {
   listenGrpc,
   Metrics,
   observability,
+  openMembers,
   readTls,
   systemClock,
 } from '@standpipe/plumbing';
@@ -37,13 +38,10 @@ export async function startReverseLogProxy(
   const all = new Metrics({ origin: 'reverse_log_proxy' });
   const metrics = proxyMetrics(all);
   const clock = systemClock;
-  const upstream = new Upstream({
-    addresses: config.dopplerAddresses,
-    tls,
-    metrics,
-    log,
-    clock,
-  });
+  const members = await openMembers(config.zones, { dns: config.dns, log, metrics: all });
+  const upstream = new Upstream({ tls, metrics, log, clock });
+  upstream.follow(members.addresses);
+  members.onChange(() => upstream.follow(members.addresses));
   const egress = new Egress({ upstream, metrics, log, clock, maxStreams: config.maxEgressStreams });
   const listener = await listenGrpc({
     address: config.address,
@@ -57,6 +55,7 @@ export async function startReverseLogProxy(
     maxConnections: config.maxConnections,
   });
   const stop = async (): Promise<void> => {
+    members[Symbol.dispose]();
     await listener[Symbol.asyncDispose]();
     upstream[Symbol.dispose]();
   };

@@ -31,7 +31,7 @@ export async function startProxy(
       tls: tls.reverselogproxy,
       maxEgressStreams: 500,
       maxConnections: 500,
-      dopplerAddresses,
+      zones: [{ name: 'default', addresses: dopplerAddresses }],
       agentAddress: '',
       metricSourceId: 'reverse_log_proxy',
       metricIntervalMs: 100,

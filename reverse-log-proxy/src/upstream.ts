@@ -5,12 +5,9 @@
  *                  ──▶ stream to Doppler 1
  *                  ──▶ …
  *
- * Nobody sends an envelope to two Dopplers, so each reader has a stream to each of them. A stream
- * that ends is opened again for as long as its reader is there: at once, but when a Doppler keeps
- * ending streams that have only begun, after 1, 10, 100 ms and so on up to two seconds, all
- * readers together. Loggregator v107.0.21 waits up to 100 s, for each reader by itself; with one
- * wait per Doppler there is no need to be away that long. A connection that is lost comes back by
- * grpc-js's own back-off.
+ * Nobody sends an envelope to two Dopplers, so each reader has a stream to each of them. `follow`
+ * says which there are: one that is new is added to every reader that is there, one that is known
+ * is left alone, and one that is gone is served until its streams end.
  *
  * What a Doppler sends while a stream to it is down is lost, and counted nowhere: it has dropped
  * out of its subscriptions, and the Doppler keeps nothing for those who are not there.
@@ -18,206 +15,80 @@
  * Nothing is held here: a batch goes to the reader's queue in the turn in which it came.
  */
 
-import type * as grpc from '@grpc/grpc-js';
-import { Backoff, type Clock, dial, type Log, type Tls } from '@standpipe/plumbing';
-import { egressService } from '@standpipe/protos';
-import type { ProxyMetrics } from './metrics.ts';
+import { Doppler, type DopplerOptions, type Stream } from './doppler.ts';
 
-/** Streams of different readers share few connections, so that a stalled one blocks few others. */
-const CONNECTIONS_PER_DOPPLER = 4;
-
-/**
- * How long one attempt to connect is waited for before it is told in the log. Closing a client does
- * not end such a wait, so it must be shorter than a process may take to drain.
- */
-const CONNECT_LIMIT_MS = 1000;
-
-/** A stream that lasted this long was a good one, whatever it brought. */
-const STEADY_MS = 1000;
-
-const SERVER_NAME = 'doppler';
-
-export interface UpstreamOptions {
-  readonly addresses: readonly string[];
-  readonly tls: Tls;
-  readonly metrics: ProxyMetrics;
-  readonly log: Log;
-  readonly clock: Clock;
+/** A reader's request, and its streams. */
+interface Subscription {
+  readonly request: Buffer;
+  readonly onBatch: (bytes: Buffer) => void;
+  readonly streams: Map<Doppler, Stream>;
 }
 
 export class Upstream implements Disposable {
-  readonly #dopplers: readonly Doppler[];
+  readonly #options: Omit<DopplerOptions, 'address'>;
+  readonly #dopplers = new Map<string, Doppler>();
+  readonly #subscriptions = new Set<Subscription>();
 
-  constructor(options: UpstreamOptions) {
-    this.#dopplers = options.addresses.map((address) => new Doppler(address, options));
+  constructor(options: Omit<DopplerOptions, 'address'>) {
+    this.#options = options;
+  }
+
+  /** Says which Dopplers there are. */
+  follow(addresses: readonly string[]): void {
+    for (const doppler of this.#dopplers.values()) {
+      doppler.isRetired = !addresses.includes(doppler.address);
+    }
+    for (const address of addresses) {
+      if (this.#dopplers.has(address)) continue;
+      this.#dopplers.set(address, new Doppler({ address, ...this.#options }));
+    }
+    for (const subscription of this.#subscriptions) this.#join(subscription);
+    this.#forgetRetired();
   }
 
   /**
-   * Opens a stream to every Doppler with an encoded EgressBatchRequest. `onBatch` hears of each
-   * message until what is returned is disposed of; the Dopplers are told at once then.
+   * Opens a stream to every Doppler with an encoded EgressBatchRequest, those included that come
+   * later. `onBatch` hears of each message until what is returned is disposed of; the Dopplers are
+   * told at once then.
    */
   subscribe(request: Buffer, onBatch: (bytes: Buffer) => void): Disposable {
-    const streams = this.#dopplers.map((doppler) => doppler.open(request, onBatch));
+    const subscription: Subscription = { request, onBatch, streams: new Map() };
+    this.#subscriptions.add(subscription);
+    this.#join(subscription);
     return {
       [Symbol.dispose]: () => {
-        for (const stream of streams) stream[Symbol.dispose]();
+        this.#subscriptions.delete(subscription);
+        for (const stream of subscription.streams.values()) stream[Symbol.dispose]();
+        subscription.streams.clear();
+        this.#forgetRetired();
       },
     };
   }
 
   /** Closes the connections. Subscriptions must have been disposed of. */
   [Symbol.dispose](): void {
-    for (const doppler of this.#dopplers) doppler[Symbol.dispose]();
-  }
-}
-
-class Doppler implements Disposable {
-  readonly address: string;
-  readonly metrics: ProxyMetrics;
-  readonly log: Log;
-  readonly clock: Clock;
-  readonly #connections: readonly Connection[];
-  readonly #backoff = new Backoff({ firstMs: 1, factor: 10, maxMs: 2000 });
-  readonly #closing = new AbortController();
-  #pause: Promise<void> | undefined;
-  #next = 0;
-
-  constructor(address: string, { tls, metrics, log, clock }: UpstreamOptions) {
-    this.address = address;
-    this.metrics = metrics;
-    this.log = log;
-    this.clock = clock;
-    this.#connections = Array.from(
-      { length: CONNECTIONS_PER_DOPPLER },
-      () => new Connection(address, tls),
-    );
+    for (const doppler of this.#dopplers.values()) doppler[Symbol.dispose]();
+    this.#dopplers.clear();
   }
 
-  open(request: Buffer, onBatch: (bytes: Buffer) => void): Disposable {
-    return new Stream(this, request, onBatch);
-  }
-
-  /** The connections in turn. They connect when they are first used. */
-  connection(): Connection {
-    const connection = this.#connections[this.#next] as Connection; // Kept below their number.
-    this.#next = (this.#next + 1) % this.#connections.length;
-    return connection;
-  }
-
-  succeeded(): void {
-    this.#backoff.reset();
-  }
-
-  /** Waits before the next try. Whoever fails during a wait waits for its end, no longer. */
-  failed(): Promise<void> {
-    this.#pause ??= this.clock.sleep(this.#backoff.next(), this.#closing.signal).finally(() => {
-      this.#pause = undefined;
-    });
-    return this.#pause;
-  }
-
-  [Symbol.dispose](): void {
-    this.#closing.abort();
-    for (const connection of this.#connections) connection.client.close();
-  }
-}
-
-/** One connection to a Doppler. */
-class Connection {
-  readonly client: grpc.Client;
-  #ready: Promise<boolean> | undefined;
-
-  constructor(address: string, tls: Tls) {
-    this.client = dial({ address, tls, serverName: SERVER_NAME });
-  }
-
-  /** Whether it is connected, after waiting for that. Many streams wait as one. */
-  ready(): Promise<boolean> {
-    this.#ready ??= new Promise((resolve) => {
-      this.client.waitForReady(Date.now() + CONNECT_LIMIT_MS, (error) => {
-        this.#ready = undefined;
-        resolve(error === undefined);
+  /** Gives a subscription a stream from each Doppler that it has none from. */
+  #join({ request, onBatch, streams }: Subscription): void {
+    for (const doppler of this.#dopplers.values()) {
+      if (doppler.isRetired || streams.has(doppler)) continue;
+      const stream = doppler.open(request, onBatch, () => {
+        streams.delete(doppler);
+        this.#forgetRetired();
       });
-    });
-    return this.#ready;
-  }
-}
-
-/** One reader's stream to one Doppler, opened again and again until the reader leaves. */
-class Stream implements Disposable {
-  readonly #doppler: Doppler;
-  readonly #request: Buffer;
-  readonly #onBatch: (bytes: Buffer) => void;
-  #call: grpc.ClientReadableStream<Buffer> | undefined;
-  #isClosed = false;
-
-  constructor(doppler: Doppler, request: Buffer, onBatch: (bytes: Buffer) => void) {
-    this.#doppler = doppler;
-    this.#request = request;
-    this.#onBatch = onBatch;
-    void this.#run(); // Ends when this is disposed of; it does not reject.
-  }
-
-  [Symbol.dispose](): void {
-    this.#isClosed = true;
-    this.#call?.cancel();
-  }
-
-  async #run(): Promise<void> {
-    const { address, log, metrics } = this.#doppler;
-    const connection = this.#doppler.connection();
-    while (!this.#isClosed) {
-      if (!(await connection.ready())) {
-        if (this.#isClosed) return;
-        log.limited(
-          `unreachable ${address}`,
-          'warn',
-          { doppler: address },
-          'a Doppler cannot be reached',
-        );
-        await this.#doppler.failed();
-        continue;
-      }
-      if (this.#isClosed) return;
-
-      metrics.connects.add(1);
-      const { error, isSteady } = await this.#read(connection.client);
-      if (this.#isClosed) return;
-      metrics.disconnects.add(1);
-      const fields = { doppler: address, reason: error?.details ?? 'ended by the Doppler' };
-      log.limited(
-        `lost ${address}`,
-        'warn',
-        fields,
-        'a stream from a Doppler ended; opening another',
-      );
-      if (isSteady) this.#doppler.succeeded();
-      await this.#doppler.failed();
+      streams.set(doppler, stream);
     }
   }
 
-  /** Reads one stream to its end. */
-  #read(client: grpc.Client): Promise<{ error?: grpc.ServiceError; isSteady: boolean }> {
-    const { path, requestSerialize, responseDeserialize } = egressService.batchedReceiver;
-    const openedAt = this.#doppler.clock.now();
-    return new Promise((resolve) => {
-      const end = (error?: grpc.ServiceError): void => {
-        this.#call = undefined;
-        const isSteady = this.#doppler.clock.now() - openedAt >= STEADY_MS;
-        resolve({ isSteady, ...(error === undefined ? {} : { error }) });
-      };
-      const call = client.makeServerStreamRequest(
-        path,
-        requestSerialize,
-        responseDeserialize,
-        this.#request,
-      );
-      this.#call = call;
-      call.on('data', (bytes: Buffer) => {
-        if (!this.#isClosed) this.#onBatch(bytes); // Else it had arrived when the reader left.
-      });
-      call.on('error', end);
-      call.on('end', () => end());
-    });
+  #forgetRetired(): void {
+    const served = new Set([...this.#subscriptions].flatMap(({ streams }) => [...streams.keys()]));
+    for (const [address, doppler] of this.#dopplers) {
+      if (!doppler.isRetired || served.has(doppler)) continue;
+      this.#dopplers.delete(address);
+      doppler[Symbol.dispose]();
+    }
   }
 }
