@@ -96,7 +96,10 @@ export class CloudFoundryAccess implements Access {
       body: new URLSearchParams({ token: bareToken(authorization) }).toString(),
     });
     if (answer?.status === 200) return scopesIn(answer.body);
-    if (answer !== undefined && answer.status !== 400) {
+    if (answer?.status === 400) {
+      const reason = textIn(answer.body, 'error_description');
+      this.#options.log.limited('token', 'info', { reason }, 'a token is worth nothing');
+    } else if (answer !== undefined) {
       const fields = { status: answer.status };
       this.#options.log.limited('uaa', 'warn', fields, 'UAA refused to check a token');
     }
@@ -160,14 +163,22 @@ function unescaped(text: string): string {
 }
 
 function scopesIn(body: string): readonly string[] {
-  let parsed: unknown;
+  const { scope } = fieldsIn(body);
+  return Array.isArray(scope) ? scope.filter((name) => typeof name === 'string') : [];
+}
+
+function textIn(body: string, name: string): string {
+  const text = fieldsIn(body)[name];
+  return typeof text === 'string' ? text : '';
+}
+
+/** The fields of a JSON object; none, if it is no such thing. */
+function fieldsIn(body: string): Readonly<Record<string, unknown>> {
   try {
-    parsed = JSON.parse(body);
+    const parsed: unknown = JSON.parse(body);
+    return typeof parsed === 'object' && parsed !== null ? { ...parsed } : {};
   } catch (error) {
-    if (error instanceof SyntaxError) return [];
+    if (error instanceof SyntaxError) return {};
     throw error;
   }
-  if (typeof parsed !== 'object' || parsed === null || !('scope' in parsed)) return [];
-  const { scope } = parsed;
-  return Array.isArray(scope) ? scope.filter((name) => typeof name === 'string') : [];
 }

@@ -25,7 +25,7 @@ const SECURE = {
   TRAFFIC_CONTROLLER_UAA_CLIENT_SECRET: 'hidden',
   TRAFFIC_CONTROLLER_UAA_CA_CERT: 'uaa-ca.crt',
   TRAFFIC_CONTROLLER_SECURITY_EVENT_LOG: '/var/log/access',
-  TRAFFIC_CONTROLLER_PPROF_PORT: '0',
+  TRAFFIC_CONTROLLER_PPROF_PORT: '6060',
   TRAFFIC_CONTROLLER_METRIC_EMITTER_INTERVAL: '1m',
   CC_CA_FILE: 'cc-ca',
   CC_CERT_FILE: 'cc-cert',
@@ -51,6 +51,7 @@ test("takes every setting of the original's", (t) => {
   });
   t.is(config.agentAddress, '127.0.0.1:3458');
   t.is(config.accessLogFile, '/var/log/access');
+  t.is(config.observability.pprofPort, 6060);
   t.deepEqual(config.zones, [{ name: 'default', addresses: ['10.0.0.1:8082', '10.0.0.2:8082'] }]);
 });
 

@@ -76,7 +76,7 @@ const EVERYWHERE = '0.0.0.0';
 const PREFIX = 'TRAFFIC_CONTROLLER';
 
 /** Settings of the original that have no use here, and are no misspellings. */
-const UNUSED: readonly string[] = [`${PREFIX}_PPROF_PORT`, 'USE_RFC339'];
+const UNUSED: readonly string[] = ['USE_RFC339'];
 
 export function readConfig(vars: Readonly<NodeJS.ProcessEnv> = process.env): Config {
   const env = new Env(vars, { exempt: UNUSED });
@@ -104,7 +104,7 @@ export function readConfig(vars: Readonly<NodeJS.ProcessEnv> = process.env): Con
     }),
     logStreamAddress: env.address('LOG_STREAM_ADDR', { fallback: '' }),
     platformAddress: env.address('PLATFORM_ADDR', { fallback: '' }),
-    observability: observabilitySettings(env),
+    observability: observabilitySettings(env, { pprofPort: `${PREFIX}_PPROF_PORT` }),
   };
   env.done();
   return config;

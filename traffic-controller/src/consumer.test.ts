@@ -13,6 +13,7 @@ import {
   GOING_AWAY_TEXT,
   KEEP_ALIVE_TEXT,
   type Peer,
+  WEBSOCKET_OPTIONS,
 } from './consumer.ts';
 import { PIECE_BYTES } from './frames.ts';
 import { type TrafficControllerMetrics, trafficControllerMetrics } from './metrics.ts';
@@ -201,6 +202,61 @@ test('closes with 1009 when a frame of the client is longer than it may be', asy
   t.is(code, 1009);
 });
 
+test('answers the pings of a client, but fills no memory for one that reads no answers', async (t) => {
+  const { client, connection } = await connect(t);
+  client.ping('hello');
+  const [data] = (await once(client, 'pong')) as [Buffer];
+  t.is(data.toString(), 'hello');
+
+  client.pause();
+  let highest = 0;
+  for (let quiet = 0; quiet < 100; quiet += 1) {
+    for (let n = 0; n < 2000; n += 1) client.ping(Buffer.alloc(125));
+    await turn();
+    highest = Math.max(highest, connection.writableLength);
+  }
+  await eventually(() => client.bufferedAmount === 0);
+  highest = Math.max(highest, connection.writableLength);
+  t.true(highest <= CONSUMER_LIMITS.socketBytes + 1000);
+});
+
+/** What a client may send that RFC 6455 forbids, as bytes. */
+const garbage: readonly (readonly [what: string, bytes: number[], code: number])[] = [
+  ['a frame that is not masked', [0x82, 0x01, 0x41], 1002],
+  ['a reserved kind of frame', [0x83, 0x80, 0, 0, 0, 0], 1002],
+  ['reserved bits', [0xf2, 0x80, 0, 0, 0, 0], 1002],
+  ['a continuation of nothing', [0x80, 0x80, 0, 0, 0, 0], 1002],
+  ['a ping in pieces', [0x09, 0x80, 0, 0, 0, 0], 1002],
+  ['a text that is not UTF-8', [0x81, 0x81, 0, 0, 0, 0, 0xff], 1007],
+  ['a close with half a code', [0x88, 0x81, 0, 0, 0, 0, 0x03], 1002],
+  [
+    'a length that nobody has room for',
+    [0x82, 0xff, 0x7f, 255, 255, 255, 255, 255, 255, 255],
+    1009,
+  ],
+];
+for (const [what, bytes, code] of garbage) {
+  test(`closes with ${code} when a client sends ${what}`, async (t) => {
+    const { consumer, client, subscription } = await connect(t);
+    rawOf(client).write(Buffer.from(bytes));
+    const [closed] = await closeOf(client);
+    t.is(closed, code);
+    rawOf(client).destroy();
+    await consumer.gone;
+    t.true(subscription.cancelled);
+  });
+}
+
+test('a message of the client may come in pieces', async (t) => {
+  const { consumer, client } = await connect(t);
+  const received = collect(client);
+  for (const fin of [false, false, true]) client.send('piece', { fin });
+  consumer.accept(numbered(0, 1));
+  await eventually(() => received.length === 1);
+  await answered(client, consumer);
+  t.is(client.readyState, WebSocket.OPEN);
+});
+
 test('leaves out what is no batch, counts it, and goes on', async (t) => {
   const { consumer, client, counters, malformed } = await connect(t);
   const received = collect(client);
@@ -270,7 +326,7 @@ async function connect(t: ExecutionContext, options: ClientOptions = {}): Promis
   const malformed: Peer[] = [];
   let writes = 0;
   const server = http.createServer();
-  const websockets = new WebSocketServer({ noServer: true, maxPayload: 65_536 });
+  const websockets = new WebSocketServer(WEBSOCKET_OPTIONS);
   const entered = new Promise<{ consumer: Consumer; connection: Duplex }>((resolve) => {
     server.on('upgrade', (request, connection: Duplex, head) => {
       websockets.handleUpgrade(request, connection, head, (socket) => {
@@ -338,6 +394,11 @@ function numbered(first: number, count: number, length = 0): Buffer {
     Buffer.from(`${first + index} `.padEnd(length, 'x')),
   );
   return Buffer.from(plumbing.BatchResponse.encode({ payload }).finish());
+}
+
+/** The connection under a client, for bytes that it would not send. */
+function rawOf(client: WebSocket): Duplex {
+  return (client as unknown as { readonly _socket: Duplex })._socket; // It has no public name.
 }
 
 function collect(client: WebSocket): number[] {

@@ -22,12 +22,14 @@
  * - 1001: this process is ending (the original breaks the connection). What waits is sent first.
  * - whatever the client closed with.
  *
- * Frames from the client are read and thrown away.
+ * Frames from the client are read and thrown away, up to CLIENT_FRAME_BYTES_MAX; past it the code is
+ * 1009. Its pings are answered while the socket takes answers: one that only pings and never reads
+ * would fill the memory with them.
  */
 
 import type { Duplex } from 'node:stream';
 import type { Clock, Counter } from '@standpipe/plumbing';
-import { WebSocket } from 'ws';
+import { type ServerOptions, WebSocket } from 'ws';
 import { FrameQueue, PIECE_BYTES } from './frames.ts';
 import type { DoorName, DropReason, TrafficControllerMetrics } from './metrics.ts';
 import type { Subscription } from './upstream.ts';
@@ -85,6 +87,19 @@ export const KEEP_ALIVE_TEXT: string =
   'Client did not respond to ping before keep-alive timeout expired.';
 export const GOING_AWAY_TEXT: string = 'the Traffic Controller is going away';
 
+/** The longest message that a client may send, in however many frames; nobody reads it. */
+const CLIENT_FRAME_BYTES_MAX = 64 * 1024;
+
+/** How the websocket of a consumer must have been made. */
+export const WEBSOCKET_OPTIONS: ServerOptions = {
+  noServer: true,
+  clientTracking: false,
+  perMessageDeflate: false,
+  maxPayload: CLIENT_FRAME_BYTES_MAX,
+  autoPong: false,
+  handleProtocols: () => false,
+};
+
 const NORMAL = 1000;
 const GOING_AWAY = 1001;
 const POLICY_VIOLATION = 1008;
@@ -131,6 +146,11 @@ export class Consumer {
     this.#socket.on('pong', () => {
       this.#pingedAtMs = undefined;
       this.#pongedAtMs = this.#clock.now();
+    });
+    this.#socket.on('ping', (data: Buffer) => {
+      if (this.#open && this.#connection.writableLength < this.#limits.socketBytes) {
+        this.#socket.pong(data);
+      }
     });
     // A broken frame from the client; the websocket closes by itself, with the code that says so.
     this.#socket.on('error', () => undefined);

@@ -3,7 +3,9 @@
  *
  * There may be `maxConsumers` of them; the next one is refused, and counted. The timer goes every
  * TICK_MS while the process lives and asks each consumer to look at the time, so a limit in time
- * is exceeded by at most one tick, and thousands of consumers need no timer each.
+ * is exceeded by at most one tick, and thousands of consumers need no timer each. After a tick that
+ * comes much too late nobody is judged: then it was this process that stood still, and what its
+ * clients did meanwhile has still to be read.
  */
 
 import type { Clock } from '@standpipe/plumbing';
@@ -11,6 +13,12 @@ import type { Consumer } from './consumer.ts';
 import type { DoorName } from './metrics.ts';
 
 const TICK_MS = 250;
+
+/** A tick that comes this much later than it should says that the process stood still. */
+const STALL_MS = 1000;
+
+/** What of a consumer is looked after. */
+export type Guest = Pick<Consumer, 'peer' | 'gone' | 'tick' | 'drain' | 'cut'>;
 
 export interface ConsumersOptions {
   readonly maxConsumers: number;
@@ -20,7 +28,7 @@ export interface ConsumersOptions {
 }
 
 export class Consumers implements AsyncDisposable {
-  readonly #consumers = new Set<Consumer>();
+  readonly #consumers = new Set<Guest>();
   readonly #maxConsumers: number;
   readonly #clock: Clock;
   readonly #drainMs: number;
@@ -47,7 +55,7 @@ export class Consumers implements AsyncDisposable {
   }
 
   /** Looks after a consumer until it is gone. */
-  add(consumer: Consumer): void {
+  add(consumer: Guest): void {
     const { door } = consumer.peer;
     this.#consumers.add(consumer);
     this.#open[door] += 1;
@@ -77,8 +85,12 @@ export class Consumers implements AsyncDisposable {
   }
 
   async #tick(): Promise<void> {
+    let stalled = false;
     while (!this.#stop.signal.aborted) {
+      const dueAtMs = this.#clock.now() + TICK_MS;
       await this.#clock.sleep(TICK_MS, this.#stop.signal);
+      stalled = !stalled && this.#clock.now() - dueAtMs >= STALL_MS; // Not twice in a row.
+      if (stalled) continue;
       for (const consumer of this.#consumers) consumer.tick();
     }
   }

@@ -134,24 +134,26 @@ function sendBody(
 function requestHeaders(request: IncomingMessage): OutgoingHttpHeaders {
   const { headers, socket } = request;
   const proto = 'encrypted' in socket ? 'https' : 'http';
+  const host = headers.host ?? String(headers[':authority'] ?? '');
   const before = headers['x-forwarded-for'];
   const peer = socket.remoteAddress ?? '';
   return {
     ...endToEnd(headers),
+    host,
     // Said for every method: a body whose length nobody told would be taken for a next request.
     ...(headers['transfer-encoding'] !== undefined && { 'transfer-encoding': 'chunked' }),
-    'x-forwarded-host': headers['x-forwarded-host'] ?? headers.host ?? '',
+    'x-forwarded-host': headers['x-forwarded-host'] ?? host,
     'x-forwarded-proto': headers['x-forwarded-proto'] ?? proto,
     'x-forwarded-for': before === undefined ? peer : `${String(before)}, ${peer}`,
   };
 }
 
-/** Without the headers between neighbours, those included that `Connection` names. */
+/** Without the headers between neighbours, those included that `Connection` names, and HTTP/2's own. */
 function endToEnd(headers: IncomingHttpHeaders): OutgoingHttpHeaders {
   const named = (headers.connection ?? '').split(',').map((name) => name.trim().toLowerCase());
   return Object.fromEntries(
     Object.entries(headers).filter(
-      ([name]) => !HOP_HEADERS.includes(name) && !named.includes(name),
+      ([name]) => !name.startsWith(':') && !HOP_HEADERS.includes(name) && !named.includes(name),
     ),
   );
 }

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import http, { type RequestListener } from 'node:http';
 import https from 'node:https';
 import { type AddressInfo, createServer, type Server } from 'node:net';
+import { readAuthorities, readTls } from '@standpipe/plumbing';
 import { testTls } from '@standpipe/plumbing/testing';
 import test, { type ExecutionContext } from 'ava';
 import { Outgoing, OutgoingError, type OutgoingOptions } from './outgoing.ts';
@@ -67,16 +68,17 @@ test('a header that can not be sent is an error of the same kind', async (t) => 
 test('believes the certificate of its authority and name, and no other', async (t) => {
   const files = await testTls('gateway', 'doppler');
   const { gateway } = files;
-  const [ca, cert, key] = [gateway.ca, gateway.cert, gateway.key].map((file) => readFileSync(file));
+  const [cert, key] = [gateway.cert, gateway.key].map((file) => readFileSync(file));
+  const tls = readAuthorities(gateway.ca);
   const answer: RequestListener = (_request, response) => response.end('yes');
   const url = await serve(t, https.createServer({ cert, key }, answer), 'https');
 
-  const known = await outgoing(t, { url, ca, serverName: 'gateway' }).ask(REQUEST);
+  const known = await outgoing(t, { url, tls, serverName: 'gateway' }).ask(REQUEST);
   t.is(known.body, 'yes');
   await t.throwsAsync(outgoing(t, { url, serverName: 'gateway' }).ask(REQUEST), {
     instanceOf: OutgoingError,
   });
-  await t.throwsAsync(outgoing(t, { url, ca, serverName: 'another' }).ask(REQUEST), {
+  await t.throwsAsync(outgoing(t, { url, tls, serverName: 'another' }).ask(REQUEST), {
     instanceOf: OutgoingError,
   });
   const unchecked = await outgoing(t, { url, skipVerify: true }).ask(REQUEST);
@@ -92,10 +94,10 @@ test('brings its own certificate to a server that asks for one', async (t) => {
     (_request, response) => response.end('yes'),
   );
   const url = await serve(t, server, 'https');
-  const { cert, key } = trafficcontroller;
-  const options = { url, ca, serverName: 'gateway', cert: read(cert), key: read(key) };
+  const options = { url, tls: readTls(trafficcontroller), serverName: 'gateway' };
   t.is((await outgoing(t, options).ask(REQUEST)).body, 'yes');
-  const without = outgoing(t, { url, ca, serverName: 'gateway' }).ask(REQUEST);
+  const tls = readAuthorities(gateway.ca);
+  const without = outgoing(t, { url, tls, serverName: 'gateway' }).ask(REQUEST);
   await t.throwsAsync(without, { instanceOf: OutgoingError });
 });
 

@@ -3,11 +3,19 @@
  *
  * Each has its own connection, 10 s to establish it and 20 s in all, as Loggregator v107.0.21 has;
  * an answer longer than BODY_BYTES_MAX is an error. At most CONNECTIONS_MAX are open to one
- * server, and further ones wait for their turn within their 20 s.
+ * server, and further ones wait for their turn within their 20 s. Certificates are followed in their
+ * files.
  */
 
 import http, { type IncomingMessage } from 'node:http';
 import https from 'node:https';
+import {
+  type Authorities,
+  type ClientContext,
+  clientContext,
+  type KeyPair,
+  type Tls,
+} from '@standpipe/plumbing';
 
 const CONNECT_LIMIT_MS = 10_000;
 const ANSWER_LIMIT_MS = 20_000;
@@ -18,11 +26,8 @@ const CONNECTIONS_MAX = 64;
 export interface OutgoingOptions {
   /** `http://` or `https://`, host and port. */
   readonly url: string;
-  /** The authority that signed its certificate; the system's, if there is none here. */
-  readonly ca?: Buffer | undefined;
-  /** Our own certificate. */
-  readonly cert?: Buffer | undefined;
-  readonly key?: Buffer | undefined;
+  /** The authority that signed its certificate, the system's without it, and our own certificate. */
+  readonly tls?: Authorities | KeyPair | Tls | undefined;
   /** The name its certificate must carry; the URL's host, if not given. */
   readonly serverName?: string | undefined;
   readonly skipVerify?: boolean;
@@ -51,18 +56,18 @@ export class Outgoing implements Disposable {
   readonly #options: OutgoingOptions;
   readonly #base: URL;
   readonly #agent: http.Agent;
+  readonly #context: ClientContext | undefined;
 
   constructor(options: OutgoingOptions) {
     this.#options = options;
     this.#base = new URL(options.url);
-    const { ca, cert, key, serverName } = options;
+    const { tls, serverName } = options;
+    this.#context = tls && clientContext(tls);
     this.#agent =
       this.#base.protocol === 'https:'
         ? new https.Agent({
             maxSockets: CONNECTIONS_MAX,
-            ...(ca && { ca }),
-            ...(cert && { cert }),
-            ...(key && { key }),
+            ...(this.#context && { secureContext: this.#context.secureContext }),
             ...(serverName && { servername: serverName }),
             rejectUnauthorized: options.skipVerify !== true,
           })
@@ -97,6 +102,7 @@ export class Outgoing implements Disposable {
 
   [Symbol.dispose](): void {
     this.#agent.destroy();
+    this.#context?.[Symbol.dispose]();
   }
 
   #send(

@@ -68,14 +68,17 @@ function gatewayRefusal(status: number, error: string, message: string): Refusal
 }
 
 function jsonRefusal(status: number, error: string, description: string): Refusal {
-  const headers = { 'Content-Type': 'application/json', Connection: 'close' };
+  const headers = { 'Content-Type': 'application/json' };
   return { status, headers, body: JSON.stringify({ error, error_description: description }) };
 }
 
+/** Answers; a connection whose request has not come whole is not used again. */
 export function answer(response: ServerResponse, refusal: Refusal): void {
+  const { req } = response;
   response.writeHead(refusal.status, {
     ...refusal.headers,
     'Content-Length': Buffer.byteLength(refusal.body),
+    ...(req.httpVersionMajor === 1 && !req.complete && { Connection: 'close' }),
   });
   response.end(refusal.body);
 }

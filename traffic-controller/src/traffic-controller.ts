@@ -12,7 +12,6 @@
  * the upstream, the metrics last.
  */
 
-import { readFileSync } from 'node:fs';
 import { createClusterReader, logCacheRoutes } from '@standpipe/log-cache';
 import { AgentEvents, emitMetrics } from '@standpipe/metric-emitter';
 import {
@@ -25,6 +24,7 @@ import {
   Metrics,
   observability,
   openMembers,
+  readAuthorities,
   readKeyPair,
   readTls,
   systemClock,
@@ -104,7 +104,7 @@ async function open(
     return resource;
   };
   const metrics = new Metrics({ origin: 'traffic_controller' });
-  const tls = readTls(config.routerTls);
+  const tls = readTls(config.routerTls, { log, metrics });
 
   const observed = keep(await observability(config.observability, metrics, log));
   const events = tellAgent(config, { tls, metrics, log }, keep);
@@ -118,7 +118,7 @@ async function open(
       drainMs: overrides.drainMs ?? DRAIN_MS,
     }),
   );
-  const access = accessOf(config.accessControl, log, keep);
+  const access = accessOf(config.accessControl, { log, metrics }, keep);
   const doors = new WebsocketDoors({
     access,
     upstream,
@@ -136,8 +136,6 @@ async function open(
   });
 
   const { accessLogFile } = config;
-  const proxyTo = (address: string, unavailable: Refusal): HttpProxy | undefined =>
-    address ? keep(new HttpProxy({ address, unavailable, maxRequests: PROXIED_MAX })) : undefined;
   const { app, onUpgrade } = frontDoor({
     doors,
     access,
@@ -146,8 +144,8 @@ async function open(
       : undefined,
     recent: new RecentEnvelopes({ reader, metrics: recentMetrics(metrics), clock }),
     logCache: logCacheRoutes(reader),
-    logStream: proxyTo(config.logStreamAddress, NO_GATEWAY),
-    platform: proxyTo(config.platformAddress, NO_PLATFORM),
+    logStream: proxyTo(config.logStreamAddress, NO_GATEWAY, keep),
+    platform: proxyTo(config.platformAddress, NO_PLATFORM, keep),
     systemDomain: config.systemDomain,
     clock,
     log,
@@ -155,11 +153,12 @@ async function open(
   });
   const listener = await listenHttp({
     address: config.listenAddress,
-    tls: config.certificate && readKeyPair(config.certificate),
+    tls: config.certificate && readKeyPair(config.certificate, { log, metrics }),
     app,
     log,
     metrics,
     kind: 'ws',
+    http2: true,
     onUpgrade,
   });
   keep(followed(members, upstream));
@@ -182,6 +181,15 @@ function followed(members: Members, upstream: Upstream): Disposable {
   return members.onChange(() => upstream.follow(members.addresses));
 }
 
+function proxyTo(
+  address: string,
+  unavailable: Refusal,
+  keep: <T extends Disposable>(resource: T) => T,
+): HttpProxy | undefined {
+  if (address === '') return undefined;
+  return keep(new HttpProxy({ address, unavailable, maxRequests: PROXIED_MAX }));
+}
+
 function dialDoppler(address: string, tls: Tls): ReturnType<typeof dial> {
   return dial({ address, tls, serverName: 'doppler' });
 }
@@ -199,7 +207,7 @@ function tellAgent(
 
 function accessOf(
   config: AccessControl | undefined,
-  log: Log,
+  report: { readonly log: Log; readonly metrics: Metrics },
   keep: <T extends Disposable>(resource: T) => T,
 ): Access {
   if (config === undefined) return OPEN_ACCESS;
@@ -207,20 +215,20 @@ function accessOf(
   const uaa = new Outgoing({
     url: config.uaaUrl,
     skipVerify,
-    ca: uaaCaFile ? readFileSync(uaaCaFile) : undefined,
+    tls: uaaCaFile ? readAuthorities(uaaCaFile, report) : undefined,
   });
   const cloudController = new Outgoing({
     url: config.apiUrl,
     skipVerify,
     serverName: apiServerName,
-    ...(apiTls && readTls(apiTls)),
+    tls: apiTls && readTls(apiTls, report),
   });
   return new CloudFoundryAccess({
     uaa: keep(uaa),
     uaaClient: config.uaaClient,
     uaaSecret: config.uaaSecret,
     cloudController: keep(cloudController),
-    log,
+    log: report.log,
   });
 }
 

@@ -12,9 +12,9 @@ import { type IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type Clock, formatAddress, type Log } from '@standpipe/plumbing';
-import { type ServerOptions, type WebSocket, WebSocketServer } from 'ws';
+import { type WebSocket, WebSocketServer } from 'ws';
 import type { Access } from './auth.ts';
-import { Consumer, type ConsumerLimits, type Peer } from './consumer.ts';
+import { Consumer, type ConsumerLimits, type Peer, WEBSOCKET_OPTIONS } from './consumer.ts';
 import type { Consumers } from './consumers.ts';
 import type { Door } from './firehose.ts';
 import { handshakeMistake } from './handshake.ts';
@@ -34,17 +34,6 @@ export interface WebsocketDoorsOptions {
   /** Hears of each handshake that is refused, with the status. */
   readonly onRefused: (status: number) => void;
 }
-
-/** The longest frame that a client may send; nobody reads it. Past it, the code is 1009. */
-const CLIENT_FRAME_BYTES_MAX = 64 * 1024;
-
-const WEBSOCKET_OPTIONS: ServerOptions = {
-  noServer: true,
-  clientTracking: false,
-  perMessageDeflate: false,
-  maxPayload: CLIENT_FRAME_BYTES_MAX,
-  handleProtocols: () => false,
-};
 
 export class WebsocketDoors {
   readonly #options: WebsocketDoorsOptions;
