@@ -1,5 +1,6 @@
 /** What the platform's tests share: one that runs, on a clock of the test's, and asking it things. */
 
+import { mkdtempSync, rmSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import http from 'node:http';
 import { tmpdir } from 'node:os';
@@ -8,6 +9,7 @@ import { ManualClock, type SpyLog, spyLog } from '@standpipe/plumbing/testing';
 import type { ExecutionContext } from 'ava';
 import { DEFAULT_FILE } from './config.ts';
 import { type Platform, startPlatform } from './platform.ts';
+import { openSigningKey } from './signing-key.ts';
 
 export interface RunningPlatform extends Platform {
   readonly clock: ManualClock;
@@ -40,7 +42,7 @@ export async function runPlatform(
       address: '127.0.0.1:0',
       file,
       url: options.url ?? '',
-      keyFile: '',
+      keyFile: await keyFile(),
       observability: { metricsPort: 0, statsdAddress: '', metricsIntervalMs: 1000 },
     },
     log,
@@ -48,6 +50,20 @@ export async function runPlatform(
   );
   t.teardown(() => platform[Symbol.asyncDispose]());
   return { ...platform, clock, log, file, origin: `http://${platform.address}` };
+}
+
+let keyMade: Promise<string> | undefined;
+
+/** One key for all of a process's tests: making one takes longer than most of them. */
+function keyFile(): Promise<string> {
+  keyMade ??= (async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'standpipe-test-'));
+    process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+    const file = join(folder, 'key.pem');
+    await openSigningKey(file);
+    return file;
+  })();
+  return keyMade;
 }
 
 /** A folder that goes with the test. */
