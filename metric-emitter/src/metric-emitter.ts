@@ -56,6 +56,7 @@ class MetricEmitter implements AsyncDisposable {
   #pulsing: Promise<void> | undefined;
   #isWatching = false;
   #isAway = false;
+  #isLast = false;
   #isClosed = false;
 
   constructor(metrics: Metrics, options: EmitOptions) {
@@ -82,6 +83,7 @@ class MetricEmitter implements AsyncDisposable {
 
   async #finish(): Promise<void> {
     await this.#pulsing;
+    this.#isLast = true;
     await this.#pulse();
     await this.#stream?.end();
   }
@@ -145,8 +147,9 @@ class MetricEmitter implements AsyncDisposable {
     });
   }
 
+  /** Says so once, and not of the last pulse: agents often end before who uses them. */
   #tellAway({ mistake }: AgentStream): void {
-    if (this.#isAway) return;
+    if (this.#isAway || this.#isLast) return;
     this.#isAway = true;
     const { agent, log } = this.#options;
     const fields = { address: agent.address, error: mistake };
