@@ -6,6 +6,9 @@
  *     statsd-injector ─▶ metron az1           │
  *                            └───────┬────────┘
  *              traffic-controller · reverse-log-proxy ─▶ rlp-gateway, syslog-adapter
+ *
+ * The Doppler, the traffic controller and the reverse log proxy send their own metrics to an agent,
+ * as the original does; the others to the statsd injector.
  */
 
 import { fileURLToPath } from 'node:url';
@@ -88,6 +91,15 @@ function common({ portOf }: TopologyOptions): Record<string, string> {
   return { METRICS_PORT: '0', STATSD_ADDRESS: `127.0.0.1:${portOf('statsd-injector')}` };
 }
 
+/** Its own metrics go to the agent of this zone, and not through statsd as well. */
+function toAgent(
+  { zones, portOf }: TopologyOptions,
+  setting: string,
+  zone: string = Object.keys(zones)[0] ?? '',
+): Record<string, string> {
+  return { STATSD_ADDRESS: '', [setting]: `127.0.0.1:${portOf(`metron ${zone}`)}` };
+}
+
 /** The first zone's agent takes v1 over UDP as well; on one machine there is one such port. */
 function metron(options: TopologyOptions, zone: string, isFirst: boolean): ProcessSpec {
   return {
@@ -142,6 +154,7 @@ function doppler(options: TopologyOptions, zone: string, index: number): Process
       ROUTER_PORT: String(options.portOf(`doppler ${zone}/${index}`)),
       LOG_CACHE_HTTP_ADDR: `127.0.0.1:${options.portOf(`log-cache ${zone}/${index}`)}`,
       DOPPLER_SHARDS: shards(options),
+      ...toAgent(options, 'AGENT_GRPC_ADDRESS', zone),
       DOPPLER_ZONE: zone,
       NODE_INDEX: String(index),
       INGRESS_BUFFER_SIZE: '10000',
@@ -166,6 +179,8 @@ function trafficController(options: TopologyOptions): ProcessSpec {
       TRAFFIC_CONTROLLER_OUTGOING_DROPSONDE_PORT: String(portOf('traffic-controller')),
       TRAFFIC_CONTROLLER_DISABLE_ACCESS_CONTROL: 'true',
       LOG_STREAM_ADDR: `127.0.0.1:${portOf('rlp-gateway')}`,
+      ...toAgent(options, 'AGENT_GRPC_ADDRESS'),
+      TRAFFIC_CONTROLLER_METRIC_EMITTER_INTERVAL: '5s',
       DOPPLER_SHARDS: shards(options),
       ...tls(options, 'trafficcontroller', {
         ca: 'ROUTER_CA_FILE',
@@ -185,6 +200,8 @@ function reverseLogProxy(options: TopologyOptions): ProcessSpec {
     env: {
       RLP_HOST: '127.0.0.1',
       RLP_PORT: String(options.portOf('reverse-log-proxy')),
+      ...toAgent(options, 'AGENT_ADDR'),
+      RLP_METRIC_EMITTER_INTERVAL: '5s',
       DOPPLER_SHARDS: shards(options),
       ...tls(options, 'reverselogproxy', {
         ca: 'RLP_CA_FILE',

@@ -18,7 +18,7 @@ const TICKS_PER_SECOND = 100;
 
 export async function startDoppler(certificates: string): Promise<ManagedProcess> {
   const portOf = await freePorts(listenersOf(ZONES));
-  const spec = topology({ zones: ZONES, portOf, certificates, env: { STATSD_ADDRESS: '' } }).find(
+  const spec = topology({ zones: ZONES, portOf, certificates, env: { AGENT_GRPC_ADDRESS: '' } }).find(
     ({ sourceId }) => sourceId === 'doppler',
   );
   if (!spec) throw new Error('the topology has no Doppler');
