@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import http, { type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { spyLog, testTls } from '@standpipe/plumbing/testing';
+import { type SpyLog, spyLog, testTls } from '@standpipe/plumbing/testing';
 import test, { type ExecutionContext } from 'ava';
 import { authorizationOf, bareToken } from './auth.ts';
 import { readConfig } from './config.ts';
@@ -13,20 +13,38 @@ const OTHER_GUID = '954f61c4-ac84-44be-9217-cdfa3117fb41';
 const NOT_PROVIDED = 'You are not authorized. Error: Authorization not provided';
 const INVALID = 'You are not authorized. Error: Invalid authorization';
 
-const spellings: readonly (readonly [what: string, headers: Readonly<Record<string, string>>])[] = [
-  ['bearer in small letters', { Authorization: 'bearer admin' }],
-  ['Bearer with a capital', { Authorization: 'Bearer admin' }],
-  ['BEARER and two blanks', { Authorization: 'BEARER  admin' }],
-  ['the bare token', { Authorization: 'admin' }],
-  ['a cookie', { Cookie: 'other=1; authorization=bearer+admin; more=2' }],
-  ['a cookie escaped by percents', { Cookie: 'authorization=bearer%20admin' }],
+type Headers = Readonly<Record<string, string>>;
+
+const spellings: readonly (readonly [what: string, headers: (token: string) => Headers])[] = [
+  ['bearer in small letters', (token) => ({ Authorization: `bearer ${token}` })],
+  ['Bearer with a capital', (token) => ({ Authorization: `Bearer ${token}` })],
+  ['BEARER and two blanks', (token) => ({ Authorization: `BEARER  ${token}` })],
+  ['the bare token', (token) => ({ Authorization: token })],
+  ['a cookie', (token) => ({ Cookie: `other=1; authorization=bearer+${token}; more=2` })],
+  ['a cookie escaped by percents', (token) => ({ Cookie: `authorization=bearer%20${token}` })],
+  ['a cookie without a scheme', (token) => ({ Cookie: `authorization=${token}` })],
 ];
-for (const [what, headers] of spellings) {
-  test(`takes a token as ${what}`, async (t) => {
+for (const [what, headersOf] of spellings) {
+  test(`every door takes a token as ${what}, UAA gets it bare and Cloud Controller with bearer`, async (t) => {
     const { address, cf } = await startSecure(t);
-    const answer = await ask(address, '/firehose/x', { headers: { ...HANDSHAKE, ...headers } });
-    t.is(answer.status, 101);
-    t.deepEqual(cf.tokens, ['admin']);
+    const doors: readonly (readonly [path: string, token: string, status: number])[] = [
+      ['/firehose/x', 'admin', 400],
+      [`/apps/${GUID}/stream`, 'user', 400],
+      [`/apps/${GUID}/recentlogs`, 'user', 200],
+      [`/apps/${GUID}/containermetrics`, 'user', 200],
+      [`/api/v1/read/${GUID}`, 'user', 200],
+      ['/api/v1/read/doppler', 'admin', 200],
+      [`/v1/read/${GUID}`, 'user', 200],
+      [`/v2/read?log&source_id=${GUID}`, 'user', 503],
+    ];
+    for (const [path, token, status] of doors) {
+      const headers = headersOf(token);
+      t.is((await ask(address, path, { headers })).status, status, path);
+      t.deepEqual(new Set(cf.tokens.splice(0)), new Set([token]), path);
+    }
+    const handshake = { headers: { ...HANDSHAKE, ...headersOf('admin') } };
+    t.is((await ask(address, '/firehose/x', handshake)).status, 101);
+    t.deepEqual(new Set(cf.authorizations), new Set(['bearer user']));
   });
 }
 
@@ -47,6 +65,10 @@ const firehoseRefusals: readonly (readonly [string, Readonly<Record<string, stri
   ['without the scope', { Authorization: 'bearer user' }, INVALID],
   ['when UAA answers oddly', { Authorization: 'bearer odd' }, INVALID],
   ['when UAA answers 500', { Authorization: 'bearer error' }, INVALID],
+  ['when UAA does not know its client', { Authorization: 'bearer stranger' }, INVALID],
+  ['when UAA answers 404', { Authorization: 'bearer lost' }, INVALID],
+  ['when the scope is no list', { Authorization: 'bearer text' }, INVALID],
+  ['with a token that is no word', { Authorization: 'bearer a&token=admin' }, INVALID],
   ['when UAA breaks off', { Authorization: 'bearer broken' }, INVALID],
 ];
 for (const [what, headers, body] of firehoseRefusals) {
@@ -107,6 +129,21 @@ test('Cloud Controller is not asked about what is no GUID', async (t) => {
   t.deepEqual(cf.paths, []);
 });
 
+test('why UAA refuses a token is in the log, and the token is not', async (t) => {
+  const { address, log } = await startSecure(t);
+  await ask(address, '/firehose/x', { headers: { Authorization: 'bearer expired-secret' } });
+  await ask(address, '/firehose/x', { headers: { Authorization: 'bearer stranger' } });
+  const lines = log.lines.filter(({ text }) => /token/.test(text));
+  t.deepEqual(
+    lines.map(({ text, fields }) => [text, fields]),
+    [
+      ['a token is worth nothing', { reason: 'Token has expired' }],
+      ['UAA refused to check a token', { status: 401 }],
+    ],
+  );
+  t.false(JSON.stringify(log.lines).includes('expired-secret'));
+});
+
 test('UAA is asked by POST, as the client that the settings name', async (t) => {
   const { address, cf } = await startSecure(t);
   await ask(address, '/firehose/x', { headers: { Authorization: 'bearer admin' } });
@@ -148,6 +185,8 @@ test('the reading doors answer 404 to whoever may not read', async (t) => {
 class FakeCloudFoundry {
   readonly tokens: string[] = [];
   readonly clients: (string | undefined)[] = [];
+  /** What Cloud Controller was sent as authorization. */
+  readonly authorizations: (string | undefined)[] = [];
   readonly paths: string[] = [];
   readonly server = http.createServer(async (request, response) => {
     this.paths.push(`${request.method} ${request.url}`);
@@ -160,7 +199,7 @@ class FakeCloudFoundry {
       request.socket.destroy();
       return;
     }
-    if (checked) this.clients.push(request.headers.authorization);
+    (checked ? this.clients : this.authorizations).push(request.headers.authorization);
     const [status, body] = checked ? checkToken(token) : [logAccess(token, request.url ?? ''), ''];
     response.writeHead(status).end(body);
   });
@@ -171,7 +210,10 @@ function checkToken(token: string): readonly [number, string] {
   if (token === 'logs') return [200, '{"scope":["logs.admin"]}'];
   if (token === 'user') return [200, '{"scope":["openid","doppler.firehose2"]}'];
   if (token === 'odd') return [200, '<html>'];
+  if (token === 'text') return [200, '{"scope":"doppler.firehose"}'];
   if (token === 'error') return [500, ''];
+  if (token === 'stranger') return [401, '{"error":"unauthorized"}'];
+  if (token === 'lost') return [404, ''];
   return [400, '{"error":"invalid_token","error_description":"Token has expired"}'];
 }
 
@@ -190,7 +232,7 @@ async function bodyOf(request: IncomingMessage): Promise<string> {
 
 async function startSecure(
   t: ExecutionContext,
-): Promise<{ address: string; cf: FakeCloudFoundry; doppler: FakeDoppler }> {
+): Promise<{ address: string; cf: FakeCloudFoundry; doppler: FakeDoppler; log: SpyLog }> {
   const { doppler: tls } = await testTls('doppler');
   const doppler = await FakeDoppler.listen(tls);
   const cf = new FakeCloudFoundry();
@@ -205,12 +247,13 @@ async function startSecure(
     TRAFFIC_CONTROLLER_API_HOST: url,
     LOG_STREAM_ADDR: '127.0.0.1:1',
   };
-  const controller = await startTrafficController(readConfig(vars), { log: spyLog() });
+  const log = spyLog();
+  const controller = await startTrafficController(readConfig(vars), { log });
   t.teardown(async () => {
     await controller[Symbol.asyncDispose]();
     await doppler[Symbol.asyncDispose]();
     cf.server.closeAllConnections();
     cf.server.close();
   });
-  return { address: controller.address, cf, doppler };
+  return { address: controller.address, cf, doppler, log };
 }

@@ -43,7 +43,7 @@ test('answered pings keep it open', async (t) => {
   t.is(client.readyState, WebSocket.OPEN);
 });
 
-test('closes with 1008 and the known text when no pong comes within 30 s', async (t) => {
+test('closes with 1008 and the known text for the keep-alive alone: when no pong comes within 30 s', async (t) => {
   const { clock, consumer, client, counters, subscription } = await connect(t, { autoPong: false });
   const closed = closeOf(client);
   await clock.advance(29_999);
@@ -98,7 +98,7 @@ test('reads no more when a slow client fills the queue, and goes on when it read
   t.deepEqual(received, numbers(sent));
 });
 
-test('a client that takes nothing for 5 s is closed with 1000 and a reason, and counted', async (t) => {
+test('a slow consumer, which takes nothing for 5 s, is closed with 1000 and a reason, and counted', async (t) => {
   const { clock, consumer, client, subscription, counters, slow } = await connect(t);
   const closed = closeOf(client);
   client.pause();
@@ -153,7 +153,7 @@ test('a client that takes a little in every 5 s is not slow', async (t) => {
   t.is(client.readyState, WebSocket.OPEN);
 });
 
-test('a busy client that leaves is no slow consumer, and its streams end at once', async (t) => {
+test('a busy client that leaves by itself is no slow consumer, and its streams end at once', async (t) => {
   const { clock, consumer, client, subscription, counters } = await connect(t);
   client.pause();
   await fill(consumer, subscription);
@@ -237,13 +237,14 @@ const garbage: readonly (readonly [what: string, bytes: number[], code: number])
 ];
 for (const [what, bytes, code] of garbage) {
   test(`closes with ${code} when a client sends ${what}`, async (t) => {
-    const { consumer, client, subscription } = await connect(t);
+    const { consumer, client, subscription, counters } = await connect(t);
     rawOf(client).write(Buffer.from(bytes));
     const [closed] = await closeOf(client);
     t.is(closed, code);
     rawOf(client).destroy();
     await consumer.gone;
     t.true(subscription.cancelled);
+    t.is(counters.badFrames.value, 1);
   });
 }
 

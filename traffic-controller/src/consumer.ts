@@ -153,7 +153,7 @@ export class Consumer {
       }
     });
     // A broken frame from the client; the websocket closes by itself, with the code that says so.
-    this.#socket.on('error', () => undefined);
+    this.#socket.on('error', () => this.#metrics.badFrames.add(1));
     this.gone = new Promise((resolve) => {
       this.#socket.once('close', () => {
         this.#leave();

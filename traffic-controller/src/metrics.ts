@@ -23,6 +23,7 @@ export interface TrafficControllerMetrics {
   readonly malformed: Counter;
   readonly slowConsumers: Counter;
   readonly keepAliveFailures: Counter;
+  readonly badFrames: Counter;
   readonly refused: Counter;
   readonly unauthorized: Counter;
 }
@@ -57,6 +58,10 @@ export function trafficControllerMetrics(metrics: Metrics): TrafficControllerMet
     keepAliveFailures: metrics.counter(
       'doppler_proxy.keep_alive_failures',
       'Websockets closed because a ping was not answered in time.',
+    ),
+    badFrames: metrics.counter(
+      'doppler_proxy.bad_frames',
+      'Websockets closed because their client sent what is no websocket frame, or one too long.',
     ),
     refused: metrics.counter(
       'doppler_proxy.refused',

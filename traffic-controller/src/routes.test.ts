@@ -148,7 +148,7 @@ const notToPlatform: readonly (readonly [what: string, path: string, status: num
   ['the same with escapes', '/internal%2Fv5/syslog%5Fdrain_urls', 404],
   ['the same by a detour', '/internal/x/../v5/syslog_drain_urls', 301],
 ];
-test('what is not its own goes to the platform, but for what only neighbours may ask', async (t) => {
+test('one front door: what is not its own goes to the platform, but for what only neighbours may ask', async (t) => {
   const asked: string[] = [];
   const platform = http.createServer((request, response) => {
     asked.push(`${request.method} ${request.url}`);
@@ -222,7 +222,7 @@ const cookies: readonly (readonly [what: string, query: string, cookie: string |
   ['a name that is none', 'CookieName=a%20b&CookieValue=c', undefined],
 ];
 for (const [what, form, cookie] of cookies) {
-  test(`/set-cookie with ${what}, in the query or the body`, async (t) => {
+  test(`/set-cookie hands out one Secure cookie of the system domain for ${what}, in the query or the body`, async (t) => {
     const address = await startOpen(t);
     const headers = { 'Content-Type': 'application/x-www-form-urlencoded', Origin: 'http://a.b' };
     const answers = [
@@ -243,6 +243,7 @@ test('/set-cookie answers 400 to a form that can not be read', async (t) => {
   const address = await startOpen(t);
   const headers = { 'Content-Type': 'application/x-www-form-urlencoded' };
   t.is((await ask(address, '/set-cookie?CookieName=%zz')).status, 400);
+  t.is((await ask(address, '/set-cookie?CookieName=a;CookieValue=b')).status, 400);
   for (const body of ['CookieName=%zz', `CookieName=a&CookieValue=${'b'.repeat(70_000)}`]) {
     const answer = await ask(address, '/set-cookie', { method: 'POST', headers, body });
     t.is(answer.status, 400);

@@ -58,10 +58,11 @@ async function bodyOf(request: IncomingMessage): Promise<string | undefined> {
   return Buffer.concat(parts).toString();
 }
 
-/** Adds the fields that aren't there yet; false, if one is badly escaped. */
+/** Adds the fields that aren't there yet; false, if one is written badly. */
 function addFields(form: Map<string, string>, text: string): boolean {
   for (const pair of text.split('&')) {
     if (pair === '') continue;
+    if (pair.includes(';')) return false; // Go takes it for no separator, and for no text.
     const equals = pair.indexOf('=');
     const name = unescaped(equals < 0 ? pair : pair.slice(0, equals));
     const value = unescaped(equals < 0 ? '' : pair.slice(equals + 1));

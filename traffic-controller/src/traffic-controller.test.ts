@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import http from 'node:http';
-import type { AddressInfo } from 'node:net';
+import net, { type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { handleClientStreamingCall } from '@grpc/grpc-js';
@@ -43,6 +43,12 @@ const filters: readonly (readonly [query: string, filter: 'log' | 'metric' | und
   ['?', undefined],
   ['', undefined],
 ];
+test('an app stream may be of `system`, where the metrics of v1 that name no app go', async (t) => {
+  const { controller, doppler } = await start(t);
+  await connect(t, controller, '/apps/system/stream');
+  t.is((await doppler.opened()).request.filter?.appID, 'system');
+});
+
 for (const [query, filter] of filters) {
   test(`/firehose/my@id${query} asks for ${filter ?? 'everything'} under its id`, async (t) => {
     const { controller, doppler } = await start(t);
@@ -56,7 +62,7 @@ for (const [query, filter] of filters) {
   });
 }
 
-test('over TLS it is the same, and requests are in the access log', async (t) => {
+test('one binary message for each envelope, of any size, over TLS; and requests are in the access log', async (t) => {
   const { gateway } = await testTls('gateway');
   const folder = mkdtempSync(join(tmpdir(), 'traffic-controller-'));
   t.teardown(() => rmSync(folder, { recursive: true }));
@@ -116,10 +122,11 @@ test('numbered envelopes of two Dopplers arrive exactly once, each in its order'
   }
 });
 
-test('a Doppler dies and returns while the websocket stays open', async (t) => {
+test('a Doppler whose stream fails, or that dies and returns, closes no websocket', async (t) => {
   const { controller, doppler, other, tls } = await start(t);
   const { client, received } = await connect(t, controller, '/firehose/a');
-  await doppler.opened();
+  (await doppler.opened()).end(new Error('not today'));
+  await eventually(() => doppler.subscriptions.length === 2);
   await doppler[Symbol.asyncDispose]();
   (await other.opened()).send(['meanwhile']);
   await eventually(() => received.length === 1);
@@ -231,6 +238,32 @@ test('500 consumers all get everything, and are counted while they are there', a
   for (const { client } of consumers) client.close();
   await eventually(() => count(controller, 'doppler_proxy.firehoses') === 0);
   await eventually(() => doppler.open.length === 0);
+});
+
+test('half a handshake, headers without an end and bytes that are no HTTP disturb nobody', async (t) => {
+  const { controller, doppler } = await start(t);
+  const { received } = await connect(t, controller, '/firehose/a');
+  const stream = await doppler.opened();
+  const rows: readonly (readonly [what: string, bytes: string, answer: RegExp])[] = [
+    ['half', 'GET /firehose/x HTTP/1.1\r\nUpgrade: webs', /^HTTP\/1\.1 408 /],
+    ['endless', `GET / HTTP/1.1\r\nX: ${'x'.repeat(20_000)}`, /^HTTP\/1\.1 431 /],
+    ['garbage', '\x16\x03\x01\x00\x00no HTTP\r\n\r\n', /^HTTP\/1\.1 400 /],
+    ['NUL', 'GET /firehose/\0 HTTP/1.1\r\n\r\n', /^HTTP\/1\.1 400 /],
+    [
+      'two lengths',
+      'POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n',
+      /^.* 400 /,
+    ],
+  ];
+  const answers = rows.map(async ([what, bytes, expected]) => {
+    t.regex(await sayRaw(controller.address, bytes), expected, what);
+  });
+  for (let n = 0; n < 100; n += 1) {
+    stream.send([`${n}`]);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  await Promise.all(answers);
+  await eventually(() => received.length === 100);
 });
 
 test('egress is counted by door, and so are connections', async (t) => {
@@ -439,6 +472,19 @@ async function connect(
   client.on('message', (data: Buffer) => received.push(data));
   await once(client, 'open');
   return { client, received };
+}
+
+/** Says it on a connection of its own, and resolves with what came when that is closed. */
+async function sayRaw(address: string, bytes: string): Promise<string> {
+  const [host, port] = address.split(':');
+  const client = net.connect({ host, port: Number(port) });
+  let answer = '';
+  client.on('data', (part) => {
+    answer += part;
+  });
+  client.write(bytes);
+  await once(client, 'close');
+  return answer;
 }
 
 function count({ metrics }: TrafficController, name: string, label?: string): number {
