@@ -7,35 +7,18 @@
  * processes, so this is nothing for a deployment that others can reach.
  */
 
-import 'reflect-metadata';
-import { createPrivateKey, X509Certificate as NodeCertificate, webcrypto } from 'node:crypto';
+import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { mkdir, open, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import * as x509 from '@peculiar/x509';
+import { Issuer } from './issuer.ts';
 
 export type CertificateName = string | { readonly name: string; readonly dns: readonly string[] };
 
-const DAY_MS = 24 * 60 * 60 * 1000;
-const VALID_MS = 365 * DAY_MS;
-const RENEW_MS = 7 * DAY_MS;
-/** Clocks differ; a certificate is valid from a little before it was made. */
-const SKEW_MS = 60 * 60 * 1000;
+const RENEW_MS = 7 * 24 * 60 * 60 * 1000;
 
 const LOCK_STEP_MS = 50;
 const LOCK_STALE_MS = 60_000;
-
-const ALGORITHM = {
-  name: 'RSASSA-PKCS1-v1_5',
-  hash: 'SHA-256',
-  publicExponent: new Uint8Array([1, 0, 1]),
-  modulusLength: 2048,
-};
-
-interface Authority {
-  readonly certificate: x509.X509Certificate;
-  readonly key: webcrypto.CryptoKey;
-}
 
 export async function ensureCertificates(
   folder: string,
@@ -74,99 +57,50 @@ async function lock(file: string): Promise<() => Promise<void>> {
 
 async function ensureCertificate(
   folder: string,
-  authority: Authority,
+  authority: Issuer,
   entry: CertificateName,
 ): Promise<void> {
   const { name, dns } = typeof entry === 'string' ? { name: entry, dns: [] } : entry;
   const hosts = [...new Set([name, ...dns, 'localhost'])];
   const present = await readText(join(folder, `${name}.crt`));
-  const key = await readText(join(folder, `${name}.key`));
-  if (present !== undefined && key !== undefined && fits(present, key, hosts, authority)) return;
+  const presentKey = await readText(join(folder, `${name}.key`));
+  if (present !== undefined && presentKey !== undefined) {
+    if (fits(present, presentKey, hosts, authority)) return;
+  }
 
-  const keys = await generateKeys();
-  const certificate = await x509.X509CertificateGenerator.create({
-    serialNumber: serialNumber(),
-    subject: `CN=${name}`,
-    issuer: authority.certificate.subject,
-    ...validity(),
-    signingKey: authority.key,
-    publicKey: keys.publicKey,
-    signingAlgorithm: ALGORITHM,
-    extensions: [
-      new x509.BasicConstraintsExtension(false),
-      new x509.KeyUsagesExtension(
-        x509.KeyUsageFlags.digitalSignature | x509.KeyUsageFlags.keyEncipherment,
-      ),
-      new x509.ExtendedKeyUsageExtension([
-        x509.ExtendedKeyUsage.serverAuth,
-        x509.ExtendedKeyUsage.clientAuth,
-      ]),
-      new x509.SubjectAlternativeNameExtension([
-        ...hosts.map((host) => ({ type: 'dns' as const, value: host })),
-        { type: 'ip' as const, value: '127.0.0.1' },
-      ]),
-    ],
-  });
-  await writeKey(join(folder, `${name}.key`), keys.privateKey);
-  await writeFile(join(folder, `${name}.crt`), `${certificate.toString('pem')}\n`);
+  const { cert, key } = await authority.issue({ name, hosts });
+  await writeKey(join(folder, `${name}.key`), key);
+  await writeFile(join(folder, `${name}.crt`), cert);
 }
 
-async function readAuthority(folder: string): Promise<Authority | undefined> {
-  const certificatePem = await readText(join(folder, 'ca.crt'));
-  const keyPem = await readText(join(folder, 'ca.key'));
-  if (
-    certificatePem === undefined ||
-    keyPem === undefined ||
-    lasting(certificatePem, keyPem) === undefined
-  )
-    return undefined;
-  const der = x509.PemConverter.decodeFirst(keyPem);
-  return {
-    certificate: new x509.X509Certificate(certificatePem),
-    key: await webcrypto.subtle.importKey('pkcs8', der, ALGORITHM, true, ['sign']),
-  };
+async function readAuthority(folder: string): Promise<Issuer | undefined> {
+  const cert = await readText(join(folder, 'ca.crt'));
+  const key = await readText(join(folder, 'ca.key'));
+  if (cert === undefined || key === undefined || lasting(cert, key) === undefined) return undefined;
+  return Issuer.from({ cert, key });
 }
 
-async function makeAuthority(folder: string): Promise<Authority> {
-  const keys = await generateKeys();
-  const certificate = await x509.X509CertificateGenerator.createSelfSigned({
-    serialNumber: serialNumber(),
-    name: 'CN=standpipe-local-ca',
-    ...validity(),
-    keys,
-    signingAlgorithm: ALGORITHM,
-    extensions: [
-      new x509.BasicConstraintsExtension(true, undefined, true),
-      new x509.KeyUsagesExtension(
-        x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign,
-        true,
-      ),
-    ],
-  });
-  await writeKey(join(folder, 'ca.key'), keys.privateKey);
-  await writeFile(join(folder, 'ca.crt'), `${certificate.toString('pem')}\n`);
-  return { certificate, key: keys.privateKey };
+async function makeAuthority(folder: string): Promise<Issuer> {
+  const authority = await Issuer.create('standpipe-local-ca');
+  await writeKey(join(folder, 'ca.key'), await authority.key());
+  await writeFile(join(folder, 'ca.crt'), authority.cert);
+  return authority;
 }
 
 /** Whether a certificate can stay: of this authority, for these hosts, and for a while yet. */
-function fits(
-  pem: string,
-  keyPem: string,
-  hosts: readonly string[],
-  authority: Authority,
-): boolean {
+function fits(pem: string, keyPem: string, hosts: readonly string[], authority: Issuer): boolean {
   const certificate = lasting(pem, keyPem);
   if (certificate === undefined) return false;
-  const ca = new NodeCertificate(authority.certificate.toString('pem'));
+  const ca = new X509Certificate(authority.cert);
   return (
     certificate.verify(ca.publicKey) && hosts.every((host) => certificate.checkHost(host) === host)
   );
 }
 
 /** The certificate, if it can be read, is of its key and lasts; else it is made anew. */
-function lasting(pem: string, keyPem: string): NodeCertificate | undefined {
+function lasting(pem: string, keyPem: string): X509Certificate | undefined {
   try {
-    const certificate = new NodeCertificate(pem);
+    const certificate = new X509Certificate(pem);
     if (!certificate.checkPrivateKey(createPrivateKey(keyPem))) return undefined;
     return Date.parse(certificate.validTo) > Date.now() + RENEW_MS ? certificate : undefined;
   } catch {
@@ -174,23 +108,8 @@ function lasting(pem: string, keyPem: string): NodeCertificate | undefined {
   }
 }
 
-function validity(): { notBefore: Date; notAfter: Date } {
-  const now = Date.now();
-  return { notBefore: new Date(now - SKEW_MS), notAfter: new Date(now + VALID_MS) };
-}
-
-function serialNumber(): string {
-  // A leading 01 keeps the number positive.
-  return `01${Buffer.from(webcrypto.getRandomValues(new Uint8Array(15))).toString('hex')}`;
-}
-
-function generateKeys(): Promise<webcrypto.CryptoKeyPair> {
-  return webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify']);
-}
-
-async function writeKey(file: string, key: webcrypto.CryptoKey): Promise<void> {
-  const der = await webcrypto.subtle.exportKey('pkcs8', key);
-  await writeFile(file, `${x509.PemConverter.encode(der, 'PRIVATE KEY')}\n`, { mode: 0o600 });
+async function writeKey(file: string, pem: string): Promise<void> {
+  await writeFile(file, pem, { mode: 0o600 });
 }
 
 async function readText(file: string): Promise<string | undefined> {
