@@ -119,7 +119,9 @@ function privateKeyOf(file: string, pem: Buffer): KeyObject {
   try {
     return createPrivateKey(pem);
   } catch (error) {
-    throw new TlsError(file, 'holds no PEM private key', { cause: error });
+    const isEncrypted = /ENCRYPTED/.test(pem.toString('latin1'));
+    const reason = isEncrypted ? 'holds a key that is encrypted' : 'holds no PEM private key';
+    throw new TlsError(file, reason, { cause: error });
   }
 }
 

@@ -44,7 +44,7 @@ export async function servePprof(options: {
   const { log } = options;
   const turn = new Turn();
   const router = new Router();
-  router.get('/debug/pprof/', (ctx) => {
+  router.get(['/debug/pprof', '/debug/pprof/'], (ctx) => {
     ctx.type = 'text/plain; charset=utf-8';
     ctx.body = INDEX;
   });

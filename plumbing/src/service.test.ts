@@ -4,6 +4,7 @@ import test, { type ExecutionContext } from 'ava';
 import { eventually } from './testing.ts';
 
 const SERVICE_URL: string = new URL('./service.js', import.meta.url).href;
+const LIFECYCLE_URL: string = new URL('./lifecycle.js', import.meta.url).href;
 const ENV_URL: string = new URL('./env.js', import.meta.url).href;
 
 /** Something that keeps the process until it is disposed of. */
@@ -29,6 +30,25 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     t.is(stderr(), 'ready\ndrained\n');
   });
 }
+
+test('is ready when it has started, and no longer once it drains', async (t) => {
+  const { child, stderr } = start(
+    t,
+    `const { lifecycleState } = await import('${LIFECYCLE_URL}');
+    const tell = () => process.stderr.write(lifecycleState() + '\\n');
+    tell();
+    await run(async (stop) => {
+      ${HELD} tell();
+      setImmediate(tell);
+      stop.addEventListener('abort', tell);
+      return { async [Symbol.asyncDispose]() { clearInterval(held); } };
+    });`,
+  );
+  await eventually(() => stderr() === 'ready\nstarting\nready\n');
+  child.kill('SIGTERM');
+  t.deepEqual(await once(child, 'exit'), [0, null]);
+  t.is(stderr(), 'ready\nstarting\nready\ndraining\n');
+});
 
 test('tells a start that it should stop, and drains what it started', async (t) => {
   const { child, stderr } = start(
