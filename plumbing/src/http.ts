@@ -61,8 +61,8 @@ export interface HttpListenOptions {
   /** How long a client may take to send a request whole. Default 30 s. */
   readonly requestMs?: number;
   /**
-   * How long a client may take over an answer that is complete, besides a second for each 64 KiB.
-   * Default 30 s. Streams have no such limit until they end.
+   * How long a client may take nothing of an answer that is complete. Default 30 s. Streams have
+   * no such limit while they are written.
    */
   readonly writeMs?: number;
   /** Listen without TLS on an address that others can reach. */
@@ -160,11 +160,11 @@ function createServer(options: HttpListenOptions): Server {
 }
 
 function handlerOf(options: HttpListenOptions): Handler {
-  const { app, log, metrics, kind = 'http', writeMs } = options;
+  const { app, log, metrics, kind = 'http', writeMs: stallMs } = options;
   const callback = app.callback();
   const counter = metrics?.counter(CUT_NAME, CUT_HELP, { listener: kind });
   const limit: WriteLimit = {
-    writeMs,
+    stallMs,
     onCut: (facts) => {
       counter?.add(1);
       log.limited(`${kind}-cut`, 'warn', facts, 'a client did not take its answer');
