@@ -42,6 +42,8 @@ interface Look {
 
 export class TlsSource {
   readonly #files: PemFiles;
+  /** The file that all are known by. */
+  readonly #name: string;
   readonly #now: () => number;
   readonly #pollMs: number;
   readonly #followers = new Set<(pem: Pem) => void>();
@@ -58,6 +60,7 @@ export class TlsSource {
   /** Reads the files. Throws a TlsError. */
   constructor(files: PemFiles, options: TlsSourceOptions = {}) {
     this.#files = files;
+    this.#name = files.cert ?? files.ca ?? '';
     this.#now = options.now ?? Date.now;
     this.#pollMs = options.pollMs ?? POLL_MS_DEFAULT;
     const pem: Record<string, Buffer> = {};
@@ -105,7 +108,7 @@ export class TlsSource {
     };
     metrics.gauge('certificate_expires_in', 'How long a certificate is valid yet.', {
       unit: 's',
-      labels: { file: this.#checked.file },
+      labels: { file: this.#name },
       read: () => Math.round((this.#checked.expiresAt - this.#now()) / 1000),
     });
   }
@@ -152,8 +155,8 @@ export class TlsSource {
     this.#refusedText = '';
     this.#warnedAt = Number.NEGATIVE_INFINITY;
     this.#reloads?.taken.add(1);
-    const { file, expiresAt } = this.#checked;
-    this.#log?.info({ file, expires: isoDate(expiresAt) }, 'certificates were changed');
+    const expires = isoDate(this.#checked.expiresAt);
+    this.#log?.info({ file: this.#name, expires }, 'certificates were changed');
     for (const follower of this.#followers) follower(this.pem);
   }
 
