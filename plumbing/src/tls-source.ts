@@ -91,8 +91,9 @@ export class TlsSource {
     return {
       [Symbol.dispose]: () => {
         this.#followers.delete(entry);
-        if (this.#followers.size === 0) clearTimeout(this.#timer);
-        if (this.#followers.size === 0) this.#timer = undefined;
+        if (this.#followers.size > 0) return;
+        clearTimeout(this.#timer);
+        this.#timer = undefined;
       },
     };
   }
@@ -115,13 +116,16 @@ export class TlsSource {
 
   #schedule(): void {
     this.#warnOfExpiry();
-    this.#timer ??= setTimeout(() => {
+    if (this.#timer !== undefined) return;
+    const timer = setTimeout(() => {
       void this.#look().then((look) => {
-        this.#consider(look);
+        if (this.#timer !== timer) return; // Nobody follows any more, or somebody does anew.
         this.#timer = undefined;
+        this.#consider(look);
         if (this.#followers.size > 0) this.#schedule();
       });
     }, this.#pollMs).unref();
+    this.#timer = timer;
   }
 
   async #look(): Promise<Look> {
