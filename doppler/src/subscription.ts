@@ -18,6 +18,7 @@ import { BoundedQueue, type Log, MAX_MESSAGE_BYTES, StreamPump } from '@standpip
 import { PackedBatch } from '@standpipe/protos';
 import { PART_ENVELOPES_MAX, type Sink } from './fanout.ts';
 import type { DopplerMetrics } from './metrics.ts';
+import { Pace, Rounds } from './pace.ts';
 import { shorten } from './selectors.ts';
 import type { SlowSubscribers } from './slow-subscribers.ts';
 
@@ -56,6 +57,7 @@ export class Subscriptions {
   readonly #bufferBytes: number;
   readonly #maxSubscriptions: number;
   readonly #queues = new Set<BoundedQueue<PackedBatch>>();
+  readonly #rounds = new Rounds();
   #isClosed = false;
 
   constructor({ metrics, slow, log, bufferBytes, maxSubscriptions }: SubscriptionsOptions) {
@@ -97,10 +99,12 @@ export class Subscriptions {
     const { messageSize = PART_ENVELOPES_MAX } = options;
     const { egress, droppedEgress, subscriptions } = this.#metrics;
     const queue = this.#queueFor(call, options);
-    const subscription = options.subscribe(this.#sinkFor(queue, call));
+    const pace = new Pace(this.#rounds);
+    const subscription = options.subscribe(this.#sinkFor(queue, pace, call));
     const pump = new StreamPump<PackedBatch>({
       maxCount: messageSize,
       onLost: ({ count }) => droppedEgress.add(count),
+      gather: pace.gather,
     });
 
     this.#queues.add(queue);
@@ -141,11 +145,12 @@ export class Subscriptions {
   }
 
   /** The queue, behind a guard against what would end the stream, for no reader takes it. */
-  #sinkFor(queue: BoundedQueue<PackedBatch>, call: SubscriberCall): Sink {
+  #sinkFor(queue: BoundedQueue<PackedBatch>, pace: Pace, call: SubscriberCall): Sink {
     return {
       put: (part) => {
         if (part.byteLength <= MAX_MESSAGE_BYTES) {
           queue.put(part);
+          if (queue.count >= PART_ENVELOPES_MAX) pace.hurry();
           return;
         }
         this.#metrics.droppedEgress.add(part.count);

@@ -56,6 +56,43 @@ test('gathers what comes within one turn into one message', async (t) => {
   t.deepEqual(stream.written, ['abc', 'd']);
 });
 
+test('waits for more as long as it is told to, but not with a full message', async (t) => {
+  const { queue } = queueOf(100, joined);
+  const stream = new FakeStream();
+  let release = (): void => undefined;
+  const gather = (): Promise<void> => new Promise((resolve) => (release = resolve));
+  const pumping = new StreamPump<Line>({ maxCount: 3, gather }).pump(queue, stream);
+  for (const text of ['a', 'b', 'c']) queue.put(line(text));
+  await eventually(() => stream.written.length === 1);
+  queue.put(line('d'));
+  await nextTurn();
+  queue.put(line('e'));
+  await nextTurn();
+  t.deepEqual(stream.written, ['abc']);
+  release();
+  await eventually(() => stream.written.length === 2);
+  queue.close();
+  await pumping;
+  t.deepEqual(stream.written, ['abc', 'de']);
+});
+
+test('does not wait for more when the stream has ended', async (t) => {
+  const { queue } = queueOf(100, joined);
+  const stream = new FakeStream();
+  let isGathering = false;
+  const gather = (): Promise<void> => {
+    isGathering = true;
+    return new Promise(() => undefined);
+  };
+  const pumping = new StreamPump<Line>({ maxCount: 3, gather }).pump(queue, stream);
+  queue.put(line('a'));
+  await eventually(() => isGathering);
+  stream.emit('cancelled');
+  await pumping;
+  t.deepEqual(stream.written, []);
+  t.is(queue.count, 1);
+});
+
 for (const ending of ['close', 'error', 'finish', 'cancelled', 'status']) {
   test(`stops at the stream's ${ending}, and leaves the rest in the queue`, async (t) => {
     const { queue } = queueOf(100);

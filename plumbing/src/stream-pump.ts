@@ -39,6 +39,11 @@ export interface PumpOptions<T> {
   readonly maxBytes?: number;
   /** Hears of each item that was taken from the queue and that the stream did not pass on. */
   readonly onLost?: (item: T) => void;
+  /**
+   * How long to wait for more when less than a message waits, if the queue joins its items.
+   * Default: till the next turn of the event loop.
+   */
+  readonly gather?: () => Promise<void>;
 }
 
 const COUNT_DEFAULT = 100;
@@ -51,11 +56,13 @@ export class StreamPump<T extends Message> {
   readonly #maxCount: number;
   readonly #maxBytes: number;
   readonly #onLost: ((item: T) => void) | undefined;
+  readonly #gather: () => Promise<void>;
 
   constructor(options: PumpOptions<T> = {}) {
     this.#maxCount = options.maxCount ?? COUNT_DEFAULT;
     this.#maxBytes = options.maxBytes ?? BYTES_DEFAULT;
     this.#onLost = options.onLost;
+    this.#gather = options.gather ?? nextTurn;
   }
 
   /**
@@ -87,12 +94,13 @@ export class StreamPump<T extends Message> {
   }
 
   /**
-   * Waits for the queue, and then, if that makes larger messages, for the next turn of the event
-   * loop: whatever else arrives in this one goes along, for a message costs as much as its bytes.
+   * Waits for the queue, and then, if that makes larger messages, a little longer: whatever else
+   * arrives goes along, for a message costs as much as its bytes.
    */
   async #whenFilled(queue: BoundedQueue<T>, flow: Flow<T>): Promise<void> {
     await flow.whenWoken(queue.whenReady());
-    if (queue.joins && queue.count > 0 && queue.count < this.#maxCount) await nextTurn();
+    const isLess = queue.joins && queue.count > 0 && queue.count < this.#maxCount;
+    if (isLess && !queue.closed && !flow.ended) await flow.unlessEnded(this.#gather());
   }
 }
 
@@ -101,6 +109,7 @@ class Flow<T extends Message> {
   full = false;
   #ended = false;
   #wake: (() => void) | undefined;
+  #giveUp: (() => void) | undefined;
   /** What the stream took and has not yet passed on; the oldest first, seldom more than 16. */
   readonly #held: T[] = [];
   readonly #stream: MessageStream;
@@ -141,6 +150,14 @@ class Flow<T extends Message> {
     });
   }
 
+  /** Resolves when `other` does, or when the stream has ended. */
+  unlessEnded(other: Promise<void>): Promise<void> {
+    return new Promise((resolve) => {
+      this.#giveUp = resolve;
+      void other.then(resolve);
+    });
+  }
+
   /** Lets go of the stream. What it still holds counts as lost: nobody will hear what became of it. */
   release(): void {
     this.#stream.off('drain', this.#onDrain);
@@ -165,6 +182,7 @@ class Flow<T extends Message> {
 
   readonly #onEnd = (): void => {
     this.#ended = true;
+    this.#giveUp?.();
     this.#wakeUp();
   };
 
