@@ -1,9 +1,11 @@
-// Prints all that comes through: node nozzle.mjs [ws://HOST:PORT] [SUBSCRIPTION]
+// Prints all that comes through: [TOKEN=…] node nozzle.mjs [ws://HOST:PORT] [SUBSCRIPTION]
 import { events } from '@standpipe/protos';
 import { WebSocket } from 'ws';
 
 const [url = 'ws://127.0.0.1:8081', subscription = 'example'] = process.argv.slice(2);
-const socket = new WebSocket(`${url}/firehose/${subscription}`);
+const { TOKEN } = process.env;
+const headers = TOKEN ? { Authorization: `bearer ${TOKEN}` } : {};
+const socket = new WebSocket(`${url}/firehose/${subscription}`, { headers });
 socket.on('message', (frame) => {
   const { origin, logMessage: log, ...metric } = events.Envelope.decode(frame);
   const { valueMetric: value, counterEvent: counter, containerMetric: used } = metric;

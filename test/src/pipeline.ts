@@ -26,6 +26,7 @@ const DRAIN_ORDER = [
   'reverse_log_proxy_gateway',
   'syslog_adapter',
   'traffic_controller',
+  'platform',
 ];
 
 /** Makes what certificates are missing below `folder` and returns where they are. */

@@ -43,6 +43,7 @@ const LOCAL_PORTS: Readonly<Record<string, number>> = {
   'traffic-controller': 8081,
   'reverse-log-proxy': 8084,
   'rlp-gateway': 8088,
+  platform: 9001,
   rsyslog: 5514,
 };
 

@@ -20,6 +20,7 @@ import { type LocalApp, localApps, writeAppsFile } from './start/apps.ts';
 import { ComponentLogs } from './start/component-logs.ts';
 import { keepRunning } from './start/keep.ts';
 import { type StartOptions, startOptions, USAGE, UsageError } from './start/options.ts';
+import { writePlatformFile } from './start/platform-file.ts';
 import { watchRates } from './start/rates.ts';
 import { screen } from './start/screen.ts';
 import { listenersOf } from './topology.ts';
@@ -77,6 +78,8 @@ async function open(
   const rsyslog = await startRsyslog(folder, portOf);
   if (rsyslog) opened.push(rsyslog);
   const bindingsFile = await writeBindings(folder, apps, rsyslog);
+  const platformFile = join(folder, 'platform.yml');
+  if (options.secure) await writePlatformFile(platformFile, options.apps);
   const logs = await componentLogs(folder, portOf);
   opened.push(logs);
   let isUp = false; // Before that, one cannot be reached by another, and that is no news.
@@ -86,6 +89,7 @@ async function open(
     portOf,
     appsFile,
     bindingsFile,
+    ...(options.secure ? { secure: { platformFile } } : {}),
     onLine: (spec, line) => {
       logs.write(spec, line);
       if (isUp && !stop.aborted && spec.sourceId === 'executor') complain(line);
@@ -94,7 +98,9 @@ async function open(
   // Their agent ends with the pipeline, so the logs are closed before it.
   opened.splice(opened.indexOf(logs), 0, pipeline);
   if (stop.aborted) return;
-  process.stdout.write(screen({ pipeline, portOf, apps, appsFile, rsyslog }));
+  process.stdout.write(
+    screen({ pipeline, portOf, apps, appsFile, rsyslog, secure: options.secure }),
+  );
   isUp = true;
   opened.push(watchRates(pipeline.processes, process.stdout));
   opened.push(keepRunning(pipeline.processes, say));

@@ -25,6 +25,8 @@ export interface TopologyOptions {
   readonly appsFile?: string;
   /** The syslog adapter's bindings; without them there is no adapter. */
   readonly bindingsFile?: string;
+  /** With it, tokens are asked for at the public doors, and those speak TLS. */
+  readonly secure?: { readonly platformFile: string };
   /** More settings for every process. */
   readonly env?: Readonly<Record<string, string>>;
   /** More settings for the processes of one kind, by source id. */
@@ -43,6 +45,9 @@ export const CERTIFICATES: readonly { readonly name: string; readonly dns: reado
   { name: 'syslogadapter', dns: [] },
 ];
 
+/** The client with which our doors ask the platform about tokens (examples/platform.yml). */
+const TOKEN_CHECKER = { client: 'doppler', secret: 'doppler' };
+
 /** The names of all listeners that need a port of their own. */
 export function listenersOf(zones: Readonly<Record<string, number>>): string[] {
   const perZone = Object.entries(zones).flatMap(([zone, dopplers]) => [
@@ -59,6 +64,7 @@ export function listenersOf(zones: Readonly<Record<string, number>>): string[] {
     'traffic-controller',
     'reverse-log-proxy',
     'rlp-gateway',
+    'platform',
   ];
 }
 
@@ -73,6 +79,7 @@ export function topology(options: TopologyOptions): ProcessSpec[] {
     ...zones.flatMap((zone) =>
       Array.from({ length: options.zones[zone] ?? 0 }, (_, index) => doppler(options, zone, index)),
     ),
+    ...(options.secure ? [platform(options, options.secure.platformFile)] : []),
     trafficController(options),
     reverseLogProxy(options),
     gateway(options),
@@ -152,7 +159,10 @@ function doppler(options: TopologyOptions, zone: string, index: number): Process
     env: {
       ROUTER_HOST: '127.0.0.1',
       ROUTER_PORT: String(options.portOf(`doppler ${zone}/${index}`)),
-      LOG_CACHE_HTTP_ADDR: `127.0.0.1:${options.portOf(`log-cache ${zone}/${index}`)}`,
+      // It asks for no token, so where tokens are asked for there is only the front door's.
+      ...(options.secure
+        ? {}
+        : { LOG_CACHE_HTTP_ADDR: `127.0.0.1:${options.portOf(`log-cache ${zone}/${index}`)}` }),
       DOPPLER_SHARDS: shards(options),
       ...toAgent(options, 'AGENT_GRPC_ADDRESS', zone),
       DOPPLER_ZONE: zone,
@@ -165,7 +175,7 @@ function doppler(options: TopologyOptions, zone: string, index: number): Process
         key: 'ROUTER_KEY_FILE',
       }),
     },
-    listeners: ['grpc', 'http', 'metrics'],
+    listeners: ['grpc', ...(options.secure ? [] : ['http']), 'metrics'],
   };
 }
 
@@ -177,8 +187,10 @@ function trafficController(options: TopologyOptions): ProcessSpec {
     command: [script('traffic-controller/dist/main.js')],
     env: {
       TRAFFIC_CONTROLLER_OUTGOING_DROPSONDE_PORT: String(portOf('traffic-controller')),
-      TRAFFIC_CONTROLLER_DISABLE_ACCESS_CONTROL: 'true',
       LOG_STREAM_ADDR: `127.0.0.1:${portOf('rlp-gateway')}`,
+      ...(options.secure
+        ? securedController(options)
+        : { TRAFFIC_CONTROLLER_DISABLE_ACCESS_CONTROL: 'true' }),
       ...toAgent(options, 'AGENT_GRPC_ADDRESS'),
       TRAFFIC_CONTROLLER_METRIC_EMITTER_INTERVAL: '5s',
       DOPPLER_SHARDS: shards(options),
@@ -192,6 +204,48 @@ function trafficController(options: TopologyOptions): ProcessSpec {
   };
 }
 
+/** UAA and Cloud Controller, as far as log clients know them; the front door leads there. */
+function platform(options: TopologyOptions, file: string): ProcessSpec {
+  const { portOf, certificates } = options;
+  return {
+    name: 'platform',
+    sourceId: 'platform',
+    command: [script('platform/dist/main.js')],
+    env: {
+      PLATFORM_ADDR: `127.0.0.1:${portOf('platform')}`,
+      PLATFORM_FILE: file,
+      PLATFORM_KEY_FILE: `${certificates}/platform-tokens.key`,
+      PLATFORM_URL: `https://127.0.0.1:${portOf('traffic-controller')}`,
+    },
+    listeners: ['http', 'metrics'],
+  };
+}
+
+function securedController({ portOf, certificates }: TopologyOptions): Record<string, string> {
+  const url = `http://127.0.0.1:${portOf('platform')}`;
+  return {
+    TRAFFIC_CONTROLLER_OUTGOING_CERT_FILE: `${certificates}/trafficcontroller.crt`,
+    TRAFFIC_CONTROLLER_OUTGOING_KEY_FILE: `${certificates}/trafficcontroller.key`,
+    TRAFFIC_CONTROLLER_OUTGOING_HOST: '127.0.0.1',
+    TRAFFIC_CONTROLLER_UAA_HOST: url,
+    TRAFFIC_CONTROLLER_UAA_CLIENT: TOKEN_CHECKER.client,
+    TRAFFIC_CONTROLLER_UAA_CLIENT_SECRET: TOKEN_CHECKER.secret,
+    TRAFFIC_CONTROLLER_API_HOST: url,
+    PLATFORM_ADDR: `127.0.0.1:${portOf('platform')}`,
+  };
+}
+
+function securedGateway({ portOf }: TopologyOptions): Record<string, string> {
+  const url = `http://127.0.0.1:${portOf('platform')}`;
+  return {
+    LOG_ADMIN_ADDR: url,
+    LOG_ADMIN_CLIENT_ID: TOKEN_CHECKER.client,
+    LOG_ADMIN_CLIENT_SECRET: TOKEN_CHECKER.secret,
+    LOG_ACCESS_ADDR: url,
+    LOG_ACCESS_ADDR_EXTERNAL: url,
+  };
+}
+
 function reverseLogProxy(options: TopologyOptions): ProcessSpec {
   return {
     name: 'reverse-log-proxy',
@@ -200,6 +254,7 @@ function reverseLogProxy(options: TopologyOptions): ProcessSpec {
     env: {
       RLP_HOST: '127.0.0.1',
       RLP_PORT: String(options.portOf('reverse-log-proxy')),
+      RLP_PPROF_PORT: '0',
       ...toAgent(options, 'AGENT_ADDR'),
       RLP_METRIC_EMITTER_INTERVAL: '5s',
       DOPPLER_SHARDS: shards(options),
@@ -222,6 +277,7 @@ function gateway(options: TopologyOptions): ProcessSpec {
     env: {
       GATEWAY_ADDR: `127.0.0.1:${portOf('rlp-gateway')}`,
       LOGS_PROVIDER_ADDR: `127.0.0.1:${portOf('reverse-log-proxy')}`,
+      ...(options.secure ? securedGateway(options) : {}),
       ...tls(options, 'gateway', {
         ca: 'LOGS_PROVIDER_CA_PATH',
         cert: 'LOGS_PROVIDER_CLIENT_CERT_PATH',

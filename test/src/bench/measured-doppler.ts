@@ -18,9 +18,12 @@ const TICKS_PER_SECOND = 100;
 
 export async function startDoppler(certificates: string): Promise<ManagedProcess> {
   const portOf = await freePorts(listenersOf(ZONES));
-  const spec = topology({ zones: ZONES, portOf, certificates, env: { AGENT_GRPC_ADDRESS: '' } }).find(
-    ({ sourceId }) => sourceId === 'doppler',
-  );
+  const spec = topology({
+    zones: ZONES,
+    portOf,
+    certificates,
+    env: { AGENT_GRPC_ADDRESS: '' },
+  }).find(({ sourceId }) => sourceId === 'doppler');
   if (!spec) throw new Error('the topology has no Doppler');
   const doppler = new ManagedProcess(spec, () => {});
   await doppler.start();

@@ -19,12 +19,13 @@ const client = dial({ address: options.address, tls: readTls(options.tls), serve
 const { protocol, appStreams }: Reads = options.reads ?? { protocol: 'v2' };
 const fields = new FieldReader();
 let envelopes = 0;
+let messages = 0;
 
 if (appStreams === undefined) open('');
 else for (let index = 0; index < appStreams; index += 1) open(sourceOf(index));
 
-process.on('message', () => process.send?.({ envelopes }));
-process.send?.({ envelopes: 0 });
+process.on('message', () => process.send?.({ envelopes, messages }));
+process.send?.({ envelopes, messages });
 
 /** Subscribes to one source, or to everything. */
 function open(source: string): void {
@@ -33,6 +34,7 @@ function open(source: string): void {
   const bytes = Buffer.from(request);
   const stream = client.makeServerStreamRequest(path, requestSerialize, responseDeserialize, bytes);
   stream.on('data', (message: Buffer) => {
+    messages += 1;
     fields.over(message, 0, message.length);
     while (fields.next()) if (fields.field === ENVELOPE) envelopes += 1;
   });

@@ -36,6 +36,8 @@ export function sourceOf(index: number): string {
 /** What a worker counted since it began. */
 export interface Report {
   readonly envelopes: number;
+  /** The messages that they came in; told by a reader. */
+  readonly messages?: number;
 }
 
 /** Begin to send this many envelopes a second for so long; the loader reports when it has ended. */

@@ -30,14 +30,17 @@ export class IngressCaller implements Disposable {
     });
   }
 
-  /** `BatchSender`: a stream of batches of this size. Resolves when the server has ended it. */
-  async batchSender(sourceId: string, numbers: readonly number[], size = 7): Promise<void> {
+  /**
+   * `BatchSender`: a stream of batches of this size. Resolves with the status that the server ends
+   * it with.
+   */
+  batchSender(sourceId: string, numbers: readonly number[], size = 7): Promise<grpc.StatusObject> {
     const messages: Buffer[] = [];
     for (let at = 0; at < numbers.length; at += size) {
       const part = numbers.slice(at, at + size);
       messages.push(encodeBatch(part.map((number) => numberedLog(sourceId, number, now()))));
     }
-    await this.stream(ingressService.batchSender, messages);
+    return this.stream(ingressService.batchSender, messages);
   }
 
   /** `Sender`: a stream of single envelopes. */

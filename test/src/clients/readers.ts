@@ -22,6 +22,12 @@ export interface NumberReader extends Disposable {
   readonly numbers: Numbers;
 }
 
+export interface WebSocketOptions {
+  readonly headers?: Readonly<Record<string, string>>;
+  /** The PEM of the authority of the server's certificate. */
+  readonly ca?: Buffer;
+}
+
 /** A websocket of the traffic controller: `/firehose/:id` or `/apps/:id/stream`. */
 export class WebSocketReader implements NumberReader {
   readonly numbers: Numbers = new Numbers();
@@ -37,8 +43,12 @@ export class WebSocketReader implements NumberReader {
   }
 
   /** Notes the numbered lines of this source, or of every source. */
-  static open(url: string, sourceId?: string): Promise<WebSocketReader> {
-    const socket = new WebSocket(url);
+  static open(
+    url: string,
+    sourceId?: string,
+    options: WebSocketOptions = {},
+  ): Promise<WebSocketReader> {
+    const socket = new WebSocket(url, options);
     const reader = new WebSocketReader(socket, sourceId);
     return new Promise((resolve, reject) => {
       socket.once('open', () => resolve(reader));

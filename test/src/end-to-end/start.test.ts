@@ -110,7 +110,7 @@ async function started(
   offset: number,
 ): Promise<Local> {
   const local = begun(t, args, offset);
-  await eventually(() => local.screen().includes('Ctrl-C drains'), { timeoutMs: 30_000 });
+  await eventually(() => local.screen().includes('Ctrl-C drains'), { timeoutMs: 60_000 });
   return local;
 }
 

@@ -14,7 +14,18 @@ test('moves every port by PORT_OFFSET', (t) => {
   t.is(startOptions([], { PORT_OFFSET: '' }).portOffset, 0);
 });
 
-for (const args of [['--app', 'x'], ['--app', '=x'], ['--app', 'a b=x'], ['--secure'], ['extra']]) {
+test('asks for no tokens unless it is to be secure', (t) => {
+  t.false(startOptions([], {}).secure);
+  t.true(startOptions(['--secure'], {}).secure);
+});
+
+for (const args of [
+  ['--app', 'x'],
+  ['--app', '=x'],
+  ['--app', 'a b=x'],
+  ['--secure=no'],
+  ['extra'],
+]) {
   test(`refuses ${args.join(' ')}`, (t) => {
     t.throws(() => startOptions(args, {}), { instanceOf: UsageError });
   });

@@ -5,6 +5,8 @@ import { parseArgs } from 'node:util';
 export interface StartOptions {
   /** The user's own programs, to run beside the examples. */
   readonly apps: readonly { readonly name: string; readonly command: string }[];
+  /** Whether the public doors speak TLS and ask for tokens. */
+  readonly secure: boolean;
   /** Added to every port, for a second pipeline beside the first (PORT_OFFSET). */
   readonly portOffset: number;
   readonly help: boolean;
@@ -17,6 +19,7 @@ export class UsageError extends Error {
 
 export const USAGE = `npm start                               the pipeline, with two example apps
 npm start -- --app 'NAME=COMMAND'       and a program of yours (may be given several times)
+npm start -- --secure                   with TLS and tokens at the public doors
 PORT_OFFSET=1000 npm start              every port 1000 higher, for a second pipeline
 `;
 
@@ -35,7 +38,7 @@ export function startOptions(
   }
   const apps = (values.app ?? []).map(appOf);
   checkNames(apps);
-  return { apps, portOffset: offset, help: values.help ?? false };
+  return { apps, secure: values.secure ?? false, portOffset: offset, help: values.help ?? false };
 }
 
 /** The names of the example apps, which the user's programs cannot have as well. */
@@ -47,12 +50,15 @@ function checkNames(apps: StartOptions['apps']): void {
   if (twice !== undefined) throw new UsageError(`there is more than one app called ${twice}`);
 }
 
-function parsed(args: readonly string[]): { values: { app?: string[]; help?: boolean } } {
+function parsed(args: readonly string[]): {
+  values: { app?: string[]; secure?: boolean; help?: boolean };
+} {
   try {
     return parseArgs({
       args: [...args],
       options: {
         app: { type: 'string', multiple: true },
+        secure: { type: 'boolean' },
         help: { type: 'boolean', short: 'h' },
       },
     });

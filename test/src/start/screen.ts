@@ -12,6 +12,8 @@ export interface ScreenOptions {
   readonly appsFile: string;
   /** Undefined where rsyslogd is not installed. */
   readonly rsyslog: Rsyslog | undefined;
+  /** Whether the front door speaks TLS and asks for tokens. */
+  readonly secure: boolean;
 }
 
 /** The table of processes and apps, then the commands to copy, each below what it shows. */
@@ -41,16 +43,18 @@ function processRows(pipeline: Pipeline): Row[] {
   return pipeline.processes.map((managed) => {
     const { spec } = managed;
     const served = spec.listeners.filter((listener) => listener !== 'metrics');
+    const isSecure = spec.env.TRAFFIC_CONTROLLER_OUTGOING_CERT_FILE !== undefined;
     const where = [...served, 'metrics'].map((listener) =>
-      place(listener, managed.address(listener)),
+      place(listener, managed.address(listener), isSecure),
     );
     return [spec.name, where.join('   ')];
   });
 }
 
 /** What is served there, as one would type it. */
-function place(listener: string, address: string): string {
+function place(listener: string, address: string, isSecure: boolean): string {
   if (listener === 'metrics') return `http://${address}/metrics`;
+  if (listener === 'ws' && isSecure) return `https://${address}`;
   if (listener === 'http' || listener === 'ws') return `http://${address}`;
   return `${listener} ${address}`;
 }
@@ -68,20 +72,16 @@ function drainRows({ rsyslog }: ScreenOptions): Row[] {
   return rsyslog ? [['rsyslogd', `tcp 127.0.0.1:${rsyslog.port}   writes ${rsyslog.file}`]] : [];
 }
 
-function tries({ apps, portOf, rsyslog }: ScreenOptions): Row[] {
+function tries(options: ScreenOptions): Row[] {
+  const { apps, portOf, rsyslog } = options;
   const [shop] = apps;
-  const front = `127.0.0.1:${portOf('traffic-controller')}`;
+  const { curl, nozzle, token } = doorOf(options);
   return [
-    [
-      'the last lines of the shop (what they say is in base64)',
-      `curl '${lastLines(front, shop?.guid ?? '')}'`,
-    ],
-    ['which sources there are', `curl http://${front}/api/v1/meta`],
-    ['everything, as it happens', `node examples/nozzle.mjs ws://${front}`],
-    [
-      'logs as server-sent events',
-      `curl -N 'http://127.0.0.1:${portOf('rlp-gateway')}/v2/read?log'`,
-    ],
+    ...token,
+    ['the last lines of the shop (what they say is in base64)', curl(lastLines(shop?.guid ?? ''))],
+    ['which sources there are', curl('/api/v1/meta')],
+    ['everything, as it happens', nozzle],
+    ['logs as server-sent events', curl('/v2/read?log', '-N')],
     [
       'a metric of your own, to be read at /api/v1/read/demo',
       `echo 'demo.visits:1|c|#page:home' | nc -u -w1 127.0.0.1 ${portOf('statsd-injector')}`,
@@ -89,11 +89,43 @@ function tries({ apps, portOf, rsyslog }: ScreenOptions): Row[] {
     ...(rsyslog ? [['the drain of the shop', `tail -f ${rsyslog.file}`] as const] : []),
     ...apps
       .filter(({ port }) => port === undefined)
-      .map(
-        ({ name, guid }): Row => [`the last lines of ${name}`, `curl '${lastLines(front, guid)}'`],
-      ),
+      .map(({ name, guid }): Row => [`the last lines of ${name}`, curl(lastLines(guid))]),
     ['a request by hand', `curl http://127.0.0.1:${shop?.port}/checkout`],
   ];
+}
+
+/** How one asks at the front door; where it wants a token, first how to get one. */
+interface Door {
+  readonly token: readonly Row[];
+  readonly curl: (path: string, flag?: string) => string;
+  readonly nozzle: string;
+}
+
+function doorOf({ secure, portOf, pipeline }: ScreenOptions): Door {
+  const front = `127.0.0.1:${portOf('traffic-controller')}`;
+  const nozzle = 'node examples/nozzle.mjs';
+  if (!secure) {
+    return {
+      token: [],
+      curl: (path, flag) => ['curl', flag, `'http://${front}${path}'`].filter(Boolean).join(' '),
+      nozzle: `${nozzle} ws://${front}`,
+    };
+  }
+  const ca = `${pipeline.certificates}/ca.crt`;
+  const curl = `curl --cacert ${ca}`;
+  return {
+    token: [
+      [
+        'a token for all else that is here; it lasts ten minutes (or dev, who may read only the apps)',
+        `TOKEN=$(${curl} -s -u cf: -d 'grant_type=password&username=admin&password=admin' https://${front}/oauth/token | sed 's/.*"access_token":"\\([^"]*\\).*/\\1/')`,
+      ],
+    ],
+    curl: (path, flag) =>
+      [curl, flag, `-H "Authorization: bearer $TOKEN" 'https://${front}${path}'`]
+        .filter(Boolean)
+        .join(' '),
+    nozzle: `TOKEN=$TOKEN NODE_EXTRA_CA_CERTS=${ca} ${nozzle} wss://${front}`,
+  };
 }
 
 function notes({ rsyslog, appsFile }: ScreenOptions): string[] {
@@ -105,6 +137,6 @@ function notes({ rsyslog, appsFile }: ScreenOptions): string[] {
   ];
 }
 
-function lastLines(front: string, sourceId: string): string {
-  return `http://${front}/api/v1/read/${sourceId}?descending=true&limit=5&envelope_types=LOG`;
+function lastLines(sourceId: string): string {
+  return `/api/v1/read/${sourceId}?descending=true&limit=5&envelope_types=LOG`;
 }
