@@ -68,6 +68,14 @@ export class LogCacheClient implements AsyncDisposable {
 
   /** Reads from the node's own store, if `local`, else as the node answers any client. */
   async read(request: ReadRequest, options: { readonly local: boolean }): Promise<PackedBatch> {
+    return (await this.ask(request, options)).batch;
+  }
+
+  /** The same, and whether the node has heeded the filters that the original's don't know. */
+  async ask(
+    request: ReadRequest,
+    options: { readonly local: boolean },
+  ): Promise<{ readonly batch: PackedBatch; readonly filtered: boolean }> {
     const metadata = new grpc.Metadata();
     if (options.local) metadata.set(LOCAL_KEY, 'true');
     const { read } = logCacheEgressService;
@@ -77,10 +85,10 @@ export class LogCacheClient implements AsyncDisposable {
       metadata,
       this.#readDeadlineMs,
     );
-    const bytes = readCarrier(response).envelopes ?? Buffer.alloc(0);
+    const { envelopes: bytes = Buffer.alloc(0), filtered } = readCarrier(response);
     const batch = this.#scanned;
     if (!scanBatch(bytes, batch)) throw new MalformedError(batch.mistake);
-    return new PackedBatch(bytes, batch.count);
+    return { batch: new PackedBatch(bytes, batch.count), filtered };
   }
 
   async meta(localOnly: boolean): Promise<Map<string, MetaInfo>> {

@@ -15,11 +15,12 @@
 
 import { type ServiceError, status } from '@grpc/grpc-js';
 import type { Log, Zone } from '@standpipe/plumbing';
-import { nowNanoseconds, ownerOf, type PackedBatch } from '@standpipe/protos';
+import { nowNanoseconds, ownerOf } from '@standpipe/protos';
 import type { Clients } from './clients.ts';
 import { EMPTY_BATCH, type LocalReader } from './local-reader.ts';
 import { mergeBatches } from './merge.ts';
 import { MalformedError } from './messages.ts';
+import { readFrom, type SearchResult } from './paged-search.ts';
 import {
   type MetaResult,
   queryOf,
@@ -51,7 +52,7 @@ const META_AGE_MAX_MS = 1000;
 /** One node, wherever it runs. */
 interface Node {
   readonly name: string;
-  read(request: ReadRequest): Promise<PackedBatch>;
+  read(request: ReadRequest): Promise<SearchResult>;
   meta(): Promise<ReadonlyMap<string, MetaInfo>>;
 }
 
@@ -92,11 +93,13 @@ export class ClusterReader implements Reader {
     const answers = await Promise.all(
       owners.map((node) => this.#ask(node, () => passingRefusals(node.read(request)))),
     );
-    const batches = answers.map(({ value }) => value).filter((value) => value !== undefined);
-    const filled = batches.filter((batch) => batch.count > 0);
+    const filled = answers
+      .map(({ value }) => value?.batch ?? EMPTY_BATCH)
+      .filter(({ count }) => count > 0);
     const batch =
       filled.length > 1 ? mergeBatches(filled, { limit, descending }) : (filled[0] ?? EMPTY_BATCH);
-    return { batch, unreachable: unreachable(answers) };
+    const missing = answers.filter(({ value }) => !value?.isWhole).map(({ node }) => node.name);
+    return { batch, unreachable: missing };
   }
 
   meta(localOnly: boolean): Promise<MetaResult> {
@@ -131,14 +134,14 @@ export class ClusterReader implements Reader {
     if (local) {
       return {
         name,
-        read: async (request) => (await local.read(request)).batch,
+        read: async (request) => ({ ...(await local.read(request)), isWhole: true }),
         meta: async () => (await local.meta()).sources,
       };
     }
     const client = this.#clients.of(address);
     return {
       name,
-      read: (request) => client.read(request, { local: true }),
+      read: (request) => readFrom(client, request),
       meta: () => client.meta(true),
     };
   }

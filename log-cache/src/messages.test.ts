@@ -25,13 +25,21 @@ for (const localOnly of [true, false]) {
     const message = SendRequest.decode(request);
     t.is(message.local_only, localOnly);
     t.is(message.envelopes?.batch?.length, 2);
-    t.deepEqual(readCarrier(request), { envelopes: BATCH.bytes, localOnly });
+    t.deepEqual(readCarrier(request), { envelopes: BATCH.bytes, localOnly, filtered: false });
   });
 }
 
 test('writes a ReadResponse whose batch is there even when it is empty', (t) => {
   const message = ReadResponse.decode(encodeReadResponse(new PackedBatch(Buffer.alloc(0), 0)));
   t.deepEqual(message.envelopes?.batch, []);
+});
+
+test('says in a ReadResponse that filters were heeded, where protobufjs finds it', (t) => {
+  for (const filtered of [true, false]) {
+    const response = encodeReadResponse(BATCH, filtered);
+    t.is(ReadResponse.decode(response).filtered, filtered);
+    t.is(readCarrier(response).filtered, filtered);
+  }
 });
 
 test('reads a batch in pieces as one, and passes over unknown fields', (t) => {
@@ -93,6 +101,9 @@ test('carries a read request there and back, with the largest numbers', (t) => {
     envelopeTypes: [1, 5, 77],
     descending: true,
     nameFilter: '(',
+    contains: 'ü',
+    matches: '[',
+    tags: ['a:b', ''],
   });
   t.deepEqual(decodeReadRequest(encodeReadRequest(request)), request);
   t.deepEqual(decodeReadRequest(Buffer.alloc(0)), readRequest(''));

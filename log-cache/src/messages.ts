@@ -15,6 +15,9 @@ export class MalformedError extends Error {
 
 const FIELD_1 = 0x0a;
 const LOCAL_ONLY = Buffer.from([0x10, 0x01]);
+const LOCAL_ONLY_TAG = 0x10;
+const FILTERED = Buffer.from([0xc8, 0x3e, 0x01]);
+const FILTERED_TAG = 1001 << 3;
 
 /** What a SendRequest or a ReadResponse carries. */
 export interface Carrier {
@@ -22,20 +25,24 @@ export interface Carrier {
   readonly envelopes: Buffer | undefined;
   /** Field 2 as a flag: `local_only` of a SendRequest. */
   readonly localOnly: boolean;
+  /** Field 1001 as a flag: `filtered` of a ReadResponse. */
+  readonly filtered: boolean;
 }
 
 export function encodeSendRequest(batch: PackedBatch, localOnly: boolean): Buffer {
   return framed(batch.bytes, localOnly ? LOCAL_ONLY : undefined);
 }
 
-export function encodeReadResponse(batch: PackedBatch): Buffer {
-  return framed(batch.bytes);
+/** `filtered` says that fields were heeded which the original's nodes don't know. */
+export function encodeReadResponse(batch: PackedBatch, filtered = false): Buffer {
+  return framed(batch.bytes, filtered ? FILTERED : undefined);
 }
 
 /** Takes a SendRequest or a ReadResponse apart. A batch in several pieces is one batch. */
 export function readCarrier(bytes: Buffer): Carrier {
   const pieces: Buffer[] = [];
   let localOnly = false;
+  let filtered = false;
   let at = 0;
   while (at < bytes.length) {
     const tag = readVarint(bytes, at);
@@ -51,10 +58,11 @@ export function readCarrier(bytes: Buffer): Carrier {
     else throw new MalformedError(`a field of wire type ${wireType}`);
     if (at > bytes.length) throw new MalformedError('a field is cut off');
     if (tag.number === FIELD_1) pieces.push(bytes.subarray(start, at));
-    if (tag.number === LOCAL_ONLY[0]) localOnly = value.number !== 0;
+    if (tag.number === LOCAL_ONLY_TAG) localOnly = value.number !== 0;
+    if (tag.number === FILTERED_TAG) filtered = value.number !== 0;
   }
   const [first] = pieces;
-  return { envelopes: pieces.length > 1 ? Buffer.concat(pieces) : first, localOnly };
+  return { envelopes: pieces.length > 1 ? Buffer.concat(pieces) : first, localOnly, filtered };
 }
 
 export function encodeReadRequest(request: ReadRequest): Buffer {
@@ -68,6 +76,9 @@ export function encodeReadRequest(request: ReadRequest): Buffer {
         envelope_types: [...request.envelopeTypes],
         descending: request.descending,
         name_filter: request.nameFilter,
+        contains: request.contains,
+        matches: request.matches,
+        tags: [...request.tags],
       }),
     ).finish(),
   );
@@ -83,6 +94,9 @@ export function decodeReadRequest(bytes: Buffer): ReadRequest {
     envelopeTypes: message.envelope_types,
     descending: message.descending,
     nameFilter: message.name_filter,
+    contains: message.contains,
+    matches: message.matches,
+    tags: message.tags,
   };
 }
 

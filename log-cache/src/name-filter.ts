@@ -4,9 +4,8 @@
  * Counters and timers pass whose name matches, and gauges with a metric that does; such a gauge is
  * copied with only those metrics in it. Logs, events and envelopes without message never pass.
  * Names are found in the bytes. A source has few different ones, so each is matched once per read;
- * past NAMES_MAX they are matched again. Expressions are RE2's, whose time is linear; but an
- * expression of thousands of instructions over long names is still slow, and nothing else is done
- * meanwhile: so matching ends with a SlowFilterError when it has taken a second.
+ * past NAMES_MAX they are matched again. Matching ends with a SlowFilterError when it has taken a
+ * second in all.
  */
 
 import {
@@ -17,25 +16,12 @@ import {
   hashBytes,
   Kind,
 } from '@standpipe/protos';
-import { RE2JS, RE2JSException } from 're2js';
+import { Pattern, SlowFilterError } from './pattern.ts';
 
-/** An expression that can't be used; the message is RE2's. */
-export class NameFilterError extends Error {
-  override readonly name = 'NameFilterError';
-}
-
-/** The names took too long to match. */
-export class SlowFilterError extends Error {
-  override readonly name = 'SlowFilterError';
-}
-
-const PATTERN_LENGTH_MAX = 8192;
 const NAMES_MAX = 1000;
 
 /** How long one read may match names in all. */
 const MATCHING_MS_MAX = 1000;
-/** Instructions of the expression times bytes of one name: a match of so much takes that long. */
-const MATCH_WORK_MAX = 10_000_000;
 
 const COUNTER_FIELD = 5;
 const GAUGE_FIELD = 6;
@@ -45,23 +31,21 @@ const GAUGE_TAG = 0x32;
 const GAUGE_HEAD_BYTES_MAX = 5;
 
 export class NameFilter {
-  readonly #pattern: RE2JS;
+  readonly #pattern: Pattern;
   readonly #verdicts = new ByteMap<boolean>();
   readonly #envelope = new FieldReader();
   readonly #body = new FieldReader();
   readonly #entry = new FieldReader();
   #matchingMs = 0;
 
+  /** Throws a PatternError. */
   constructor(pattern: string) {
-    if (pattern.length > PATTERN_LENGTH_MAX) {
-      throw new NameFilterError('error parsing regexp: expression too large');
-    }
-    try {
-      this.#pattern = RE2JS.compile(pattern);
-    } catch (error) {
-      if (!(error instanceof RE2JSException)) throw error;
-      throw new NameFilterError(error.message, { cause: error });
-    }
+    this.#pattern = new Pattern(pattern);
+  }
+
+  /** See Pattern. */
+  get work(): number {
+    return this.#pattern.work;
   }
 
   /** Adds the bare envelope bytes[start, end) to `into` if it passes; whether it did. */
@@ -164,16 +148,12 @@ export class NameFilter {
     if (this.#verdicts.size < NAMES_MAX) this.#verdicts.set(bytes, start, end, hash, verdict);
     return verdict;
   }
+
   #match(name: Uint8Array): boolean {
-    if (this.#pattern.programSize() * name.length > MATCH_WORK_MAX) throw slow();
     const startedMs = performance.now();
     const verdict = this.#pattern.test(name);
     this.#matchingMs += performance.now() - startedMs;
-    if (this.#matchingMs > MATCHING_MS_MAX) throw slow();
+    if (this.#matchingMs > MATCHING_MS_MAX) throw new SlowFilterError();
     return verdict;
   }
-}
-
-function slow(): SlowFilterError {
-  return new SlowFilterError('the name filter takes too long: ask for less, or more simply');
 }

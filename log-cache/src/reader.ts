@@ -8,21 +8,20 @@
  */
 
 import { status } from '@grpc/grpc-js';
-import { Kind, type PackedBatch, splitTime } from '@standpipe/protos';
-import { NameFilter, NameFilterError } from './name-filter.ts';
+import { type PackedBatch, splitTime } from '@standpipe/protos';
+import { EnvelopeFilter, type FilterRequest } from './envelope-filter.ts';
+import { ReadError } from './read-error.ts';
 import type { MetaInfo } from './store.ts';
 
+export { ReadError };
+
 /** What logcache.v1.ReadRequest asks; times are nanoseconds since 1970. */
-export interface ReadRequest {
+export interface ReadRequest extends FilterRequest {
   readonly sourceId: string;
   readonly startTime: bigint;
   readonly endTime: bigint;
   readonly limit: bigint;
-  /** Numbers of logcache.v1.EnvelopeType. */
-  readonly envelopeTypes: readonly number[];
   readonly descending: boolean;
-  /** An RE2 expression; empty for none. */
-  readonly nameFilter: string;
 }
 
 export interface ReadResult {
@@ -43,17 +42,6 @@ export interface Reader {
   meta(localOnly: boolean): Promise<MetaResult>;
 }
 
-/** Why a read has no answer: a gRPC status, and its text. */
-export class ReadError extends Error {
-  override readonly name = 'ReadError';
-  readonly code: status;
-
-  constructor(code: status, message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.code = code;
-  }
-}
-
 const LIMIT_DEFAULT = 100;
 const LIMIT_MAX = 1000;
 
@@ -63,12 +51,8 @@ export interface Query {
   readonly end: { readonly high: number; readonly low: number };
   readonly limit: number;
   readonly descending: boolean;
-  /** A bit for each kind that is wanted. */
-  readonly kinds: number;
-  readonly names: NameFilter | undefined;
+  readonly filter: EnvelopeFilter;
 }
-
-const EVERY_KIND = -1;
 
 /** A request with all fields at their defaults but these. */
 export function readRequest(sourceId: string, fields: Partial<ReadRequest> = {}): ReadRequest {
@@ -80,6 +64,9 @@ export function readRequest(sourceId: string, fields: Partial<ReadRequest> = {})
     envelopeTypes: [],
     descending: false,
     nameFilter: '',
+    contains: '',
+    matches: '',
+    tags: [],
     ...fields,
   };
 }
@@ -97,30 +84,8 @@ export function queryOf(request: ReadRequest, now: bigint): Query {
     end: splitTime(endTime === 0n ? now : endTime),
     limit: limit === 0n ? LIMIT_DEFAULT : Number(limit),
     descending: request.descending,
-    kinds: kindsOf(request.envelopeTypes),
-    names: request.nameFilter === '' ? undefined : nameFilterOf(request.nameFilter),
+    filter: new EnvelopeFilter(request),
   };
-}
-
-/** ANY is dropped from a list: alone it is all kinds, beside others it is nothing. */
-function kindsOf(envelopeTypes: readonly number[]): number {
-  let kinds = 0;
-  let isAny = true;
-  for (const type of envelopeTypes) {
-    if (type === 0) continue;
-    isAny = false;
-    if (type >= Kind.log && type <= Kind.event) kinds |= 1 << type;
-  }
-  return isAny ? EVERY_KIND : kinds;
-}
-
-function nameFilterOf(pattern: string): NameFilter {
-  try {
-    return new NameFilter(pattern);
-  } catch (error) {
-    if (!(error instanceof NameFilterError)) throw error;
-    throw refused(`Name filter must be a valid regular expression: ${error.message}`);
-  }
 }
 
 /** The original's servers return plain errors, which gRPC calls UNKNOWN. */

@@ -19,6 +19,7 @@ import {
   scanBatch,
 } from '@standpipe/protos';
 import { LOCAL_KEY } from './client.ts';
+import { asksForMore } from './envelope-filter.ts';
 import {
   decodeMetaRequest,
   decodeReadRequest,
@@ -86,8 +87,9 @@ function egress({ local, cluster }: ServiceOptions): GrpcService {
     implementation: {
       read: unary(async ({ request, metadata }) => {
         const reader = metadata.get(LOCAL_KEY).includes('true') ? local : cluster;
-        const { batch, unreachable } = await reader.read(decodeReadRequest(request));
-        return { value: encodeReadResponse(batch), unreachable };
+        const asked = decodeReadRequest(request);
+        const { batch, unreachable } = await reader.read(asked);
+        return { value: encodeReadResponse(batch, asksForMore(asked)), unreachable };
       }),
       meta: unary(async ({ request }) => {
         const { localOnly } = decodeMetaRequest(request);

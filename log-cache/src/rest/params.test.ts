@@ -11,12 +11,15 @@ const DEFAULTS = {
   envelopeTypes: [],
   descending: false,
   nameFilter: '',
+  contains: '',
+  matches: '',
+  tags: [],
 };
 
 test('takes every field by either of its names', (t) => {
   for (const query of [
-    'start_time=1&end_time=2&limit=3&envelope_types=LOG&descending=true&name_filter=x',
-    'startTime=1&endTime=2&limit=3&envelopeTypes=1&descending=True&nameFilter=x',
+    'start_time=1&end_time=2&limit=3&envelope_types=LOG&descending=true&name_filter=x&tag=k:v',
+    'startTime=1&endTime=2&limit=3&envelopeTypes=1&descending=True&nameFilter=x&tag=k%3Av',
   ]) {
     t.deepEqual(readParams('a', parseForm(query)), {
       sourceId: 'a',
@@ -26,6 +29,9 @@ test('takes every field by either of its names', (t) => {
       envelopeTypes: [1],
       descending: true,
       nameFilter: 'x',
+      contains: '',
+      matches: '',
+      tags: ['k:v'],
     });
   }
   t.deepEqual(readParams('a', parseForm('')), DEFAULTS);

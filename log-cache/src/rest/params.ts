@@ -48,6 +48,22 @@ const NAME_FILTER: Field<string> = {
   jsonName: 'nameFilter',
   parse: (text) => text,
 };
+// Ours.
+const CONTAINS: Field<string> = { name: 'contains', jsonName: 'contains', parse: (text) => text };
+const MATCHES: Field<string> = { name: 'matches', jsonName: 'matches', parse: (text) => text };
+const TAGS: Field<string> = { name: 'tag', jsonName: 'tag', parse: parseTag };
+
+const READ_FIELDS: readonly Field<unknown>[] = [
+  START_TIME,
+  END_TIME,
+  LIMIT,
+  TYPES,
+  DESCENDING,
+  NAME_FILTER,
+  CONTAINS,
+  MATCHES,
+  TAGS,
+];
 
 /** Reads `a=b&c=d` from a query string or a form; the values of several follow one another. */
 export function parseForm(...texts: readonly string[]): Form {
@@ -68,7 +84,7 @@ export function parseForm(...texts: readonly string[]): Form {
 }
 
 export function readParams(sourceId: string, form: Form): ReadRequest {
-  checkPaths(form, [START_TIME, END_TIME, LIMIT, TYPES, DESCENDING, NAME_FILTER]);
+  checkPaths(form, READ_FIELDS);
   return readRequest(sourceId, {
     startTime: single(form, START_TIME) ?? 0n,
     endTime: single(form, END_TIME) ?? 0n,
@@ -76,6 +92,9 @@ export function readParams(sourceId: string, form: Form): ReadRequest {
     envelopeTypes: list(form, TYPES),
     descending: single(form, DESCENDING) ?? false,
     nameFilter: single(form, NAME_FILTER, utf8) ?? '',
+    contains: single(form, CONTAINS, utf8) ?? '',
+    matches: single(form, MATCHES, utf8) ?? '',
+    tags: list(form, TAGS, utf8),
   });
 }
 
@@ -152,8 +171,8 @@ function single<T>(
   return parsed(field, 'field', textOf(value));
 }
 
-function list<T>(form: Form, field: Field<T>): T[] {
-  return valuesOf(form, field).map((value) => parsed(field, 'list', String(value)));
+function list<T>(form: Form, field: Field<T>, textOf: (bytes: Buffer) => string = String): T[] {
+  return valuesOf(form, field).map((value) => parsed(field, 'list', textOf(value)));
 }
 
 function parsed<T>(field: Field<T>, what: 'field' | 'list', text: string): T {
@@ -193,6 +212,11 @@ function parseEnvelopeType(text: string): number {
   const number = /^[+-]?\d+$/.test(text) ? Number(text) : Number.NaN;
   if (number in ENVELOPE_TYPES) return number;
   throw new ValueError(`${quote(text)} is not a valid value`);
+}
+
+function parseTag(text: string): string {
+  if (text.includes(':')) return text;
+  throw new ValueError(`${quote(text)} is not KEY:VALUE`);
 }
 
 function unescapeQuery(text: string): Buffer {

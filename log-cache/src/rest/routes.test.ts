@@ -1,4 +1,5 @@
 import http from 'node:http';
+import { gunzipSync } from 'node:zlib';
 import { status } from '@grpc/grpc-js';
 import { createLogger, koaApp, listenHttp } from '@standpipe/plumbing';
 import { longOf } from '@standpipe/protos/testing';
@@ -11,6 +12,7 @@ interface Response {
   readonly status: number | undefined;
   readonly headers: http.IncomingHttpHeaders;
   readonly body: string;
+  readonly bytes: Buffer;
 }
 
 interface Asked {
@@ -108,6 +110,15 @@ const ERRORS: readonly [string, number, number, string][] = [
   ['limit=1;x=2', 400, 3, 'invalid semicolon separator in query'],
   ['limit=%zz', 400, 3, 'invalid URL escape "%zz"'],
   ['limit.a=1', 400, 3, 'invalid path: "limit" is not a message'],
+  ['contains=a&contains=b', 400, 3, 'too many values for field "contains": a, b'],
+  ['tag=a', 400, 3, 'parsing list "tag": "a" is not KEY:VALUE'],
+  [
+    'matches=(',
+    400,
+    3,
+    'Matches must be a valid regular expression: error parsing regexp: missing closing ): `(`',
+  ],
+  ['contains=%ff', 500, 13, 'grpc: error while marshaling: string field contains invalid UTF-8'],
   ['name_filter=%ff', 500, 13, 'grpc: error while marshaling: string field contains invalid UTF-8'],
 ];
 for (const [query, code, grpcCode, message] of ERRORS) {
@@ -125,6 +136,7 @@ for (const query of [
   'source_id=other',
   'sourceId=other',
   'name_filter=',
+  'contains=&matches=',
   'limit=0',
   'limit=%2B7',
   'start_time=-6795364578871345152',
@@ -403,7 +415,7 @@ test('hands the whole request to the reader', async (t) => {
     meta: () => reader.meta(),
   });
   await ask(
-    '/api/v1/read/a?start_time=-9223372036854775808&end_time=9223372036854775807&limit=99&envelope_types=ANY&envelope_types=5&descending=1&name_filter=a%2Bb+c',
+    '/api/v1/read/a?start_time=-9223372036854775808&end_time=9223372036854775807&limit=99&envelope_types=ANY&envelope_types=5&descending=1&name_filter=a%2Bb+c&contains=x+y&matches=%5Ez&tag=a:b:c&tag=d:',
   );
   t.deepEqual(requests, [
     {
@@ -414,8 +426,36 @@ test('hands the whole request to the reader', async (t) => {
       envelopeTypes: [0, 5],
       descending: true,
       nameFilter: 'a+b c',
+      contains: 'x y',
+      matches: '^z',
+      tags: ['a:b:c', 'd:'],
     },
   ]);
+});
+
+test('answers as gzip who asks for it, and only what is large', async (t) => {
+  const { ask, put } = await served(t);
+  put(...Array.from({ length: 100 }, (_, n) => line(`a`, n)), line('b', 1));
+  put(...Array.from({ length: 100 }, (_, n) => line(`source-${n}`, n)));
+  for (const path of ['/api/v1/read/a', '/api/v1/meta']) {
+    const plain = await ask(path);
+    t.is(plain.headers['content-encoding'], undefined);
+    t.is(plain.headers.vary, 'Accept-Encoding');
+    for (const accepted of ['gzip', 'deflate, gzip;q=0.5', '*']) {
+      const { headers, bytes } = await ask(path, { headers: { 'Accept-Encoding': accepted } });
+      t.is(headers['content-encoding'], 'gzip', accepted);
+      t.is(headers['content-type'], 'application/json');
+      t.is(gunzipSync(bytes).toString(), plain.body);
+    }
+    for (const accepted of ['identity', 'gzip;q=0', 'br', '']) {
+      const { headers, body } = await ask(path, { headers: { 'Accept-Encoding': accepted } });
+      t.is(headers['content-encoding'], undefined, accepted);
+      t.is(body, plain.body);
+    }
+  }
+  const small = await ask('/api/v1/read/b', { headers: { 'Accept-Encoding': 'gzip' } });
+  t.is(small.headers['content-encoding'], undefined);
+  t.deepEqual(stamps(small.body), ['1']);
 });
 
 function stamps(body: string): string[] {
@@ -461,8 +501,9 @@ function request(port: number, path: string, asked: Asked): Promise<Response> {
       answer.on('data', (chunk: Buffer) => chunks.push(chunk));
       answer.on('error', reject);
       answer.on('end', () => {
-        const text = Buffer.concat(chunks).toString();
-        resolve({ status: answer.statusCode, headers: answer.headers, body: text });
+        const bytes = Buffer.concat(chunks);
+        const { statusCode: code, headers: told } = answer;
+        resolve({ status: code, headers: told, body: bytes.toString(), bytes });
       });
     });
     sent.on('error', reject);

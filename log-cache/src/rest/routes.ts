@@ -2,6 +2,7 @@
  * The REST API of the log cache, over whatever reads: a node, or the front door.
  *
  *     GET /api/v1/read/SOURCE   ?start_time &end_time &limit &envelope_types &descending &name_filter
+ *                               &contains &matches &tag
  *     GET /api/v1/meta          ?local_only
  *     GET /api/v1/info
  *
@@ -21,6 +22,7 @@ import type { Context, Middleware } from 'koa';
 import { writtenOnce } from '../meta-bytes.ts';
 import { ReadError, type Reader } from '../reader.ts';
 import { NO_PROMQL } from '../service.ts';
+import { Compression } from './compression.ts';
 import { readForm } from './form.ts';
 import { errorBody, infoBody, metaBody, promQlErrorBody, readBody } from './json.ts';
 import { metaParams, readParams, sourceIdOf } from './params.ts';
@@ -46,6 +48,7 @@ export function logCacheRoutes(reader: Reader, options: LogCacheRoutesOptions = 
   const { version = VERSION_DEFAULT, uptimeSeconds = uptime } = options;
   const writer = new JsonWriter();
   const metaOnce = writtenOnce(metaBody);
+  const compression = new Compression();
   return async (ctx, next) => {
     const clean = cleanPath(ctx.path);
     if (!isLogCachePath(clean)) return next();
@@ -59,10 +62,10 @@ export function logCacheRoutes(reader: Reader, options: LogCacheRoutesOptions = 
       answerQuery(ctx);
     } else if (path === READ || path.startsWith(`${READ}/`)) {
       await answerCall(ctx, () =>
-        answerRead(ctx, { reader, writer, path: path.slice(READ.length) }),
+        answerRead(ctx, { reader, writer, compression, path: path.slice(READ.length) }),
       );
     } else if (path === `${ROOT}/meta`) {
-      await answerCall(ctx, () => answerMeta(ctx, reader, metaOnce));
+      await answerCall(ctx, () => answerMeta(ctx, { reader, compression, bodyOf: metaOnce }));
     } else {
       answerNotFound(ctx);
     }
@@ -91,9 +94,17 @@ export function logCacheNotFound(): Middleware {
   };
 }
 
+interface ReadOptions {
+  readonly reader: Reader;
+  readonly writer: JsonWriter;
+  readonly compression: Compression;
+  /** What stands behind the route's own path. */
+  readonly path: string;
+}
+
 async function answerRead(
   ctx: Context,
-  { reader, writer, path }: { reader: Reader; writer: JsonWriter; path: string },
+  { reader, writer, compression, path }: ReadOptions,
 ): Promise<void> {
   const timeoutMs = timeoutOf(ctx.get('Grpc-Timeout'));
   const form = await readForm(ctx);
@@ -106,14 +117,23 @@ async function answerRead(
     return;
   }
   const { batch, unreachable } = await within(timeoutMs, reader.read(readParams(sourceId, form)));
-  answerResult(ctx, readBody(batch, writer), unreachable);
+  await answerResult(ctx, { body: readBody(batch, writer), unreachable, compression });
 }
 
-async function answerMeta(ctx: Context, reader: Reader, bodyOf: typeof metaBody): Promise<void> {
+interface MetaOptions {
+  readonly reader: Reader;
+  readonly compression: Compression;
+  readonly bodyOf: typeof metaBody;
+}
+
+async function answerMeta(
+  ctx: Context,
+  { reader, compression, bodyOf }: MetaOptions,
+): Promise<void> {
   const timeoutMs = timeoutOf(ctx.get('Grpc-Timeout'));
   const { localOnly } = metaParams(await readForm(ctx));
   const { sources, unreachable } = await within(timeoutMs, reader.meta(localOnly));
-  answerResult(ctx, bodyOf(sources), unreachable);
+  await answerResult(ctx, { body: bodyOf(sources), unreachable, compression });
 }
 
 /** Answers a call of the gRPC API: by what it gives, or by the status that it fails with. */
@@ -130,10 +150,19 @@ async function answerCall(ctx: Context, call: () => Promise<void>): Promise<void
   }
 }
 
-function answerResult(ctx: Context, body: Buffer, unreachable: readonly string[]): void {
+interface Result {
+  readonly body: Buffer;
+  readonly unreachable: readonly string[];
+  readonly compression: Compression;
+}
+
+async function answerResult(
+  ctx: Context,
+  { body, unreachable, compression }: Result,
+): Promise<void> {
   ctx.set('Grpc-Metadata-Content-Type', 'application/grpc');
   if (unreachable.length > 0) ctx.set(PARTIAL_HEADER, unreachable.join(','));
-  answer(ctx, 200, body);
+  answer(ctx, 200, await compression.of(ctx, body));
 }
 
 function answerQuery(ctx: Context): void {

@@ -1,0 +1,95 @@
+/**
+ * Reads with `contains`, `matches` or `tag` from a node that may not know them.
+ *
+ * One of ours applies them before its limit, and says so. The original's passes over what it doesn't
+ * know and answers with anything: then its history is read page by page and filtered here, up to
+ * PAGES_MAX pages, for each costs such a node some 25 CPU-ms. What lies beyond them is not searched,
+ * and the answer is said not to be whole.
+ */
+
+import {
+  Batch,
+  BatchBuilder,
+  joinTime,
+  nowNanoseconds,
+  type PackedBatch,
+  scanBatch,
+} from '@standpipe/protos';
+import type { LogCacheClient } from './client.ts';
+import { asksForMore } from './envelope-filter.ts';
+import { type Query, queryOf, type ReadRequest } from './reader.ts';
+
+const PAGES_MAX = 10;
+const PAGE_COUNT = 1000;
+
+export interface SearchResult {
+  readonly batch: PackedBatch;
+  /** False, when there may be more that should have been in the answer. */
+  readonly isWhole: boolean;
+}
+
+/** What a node has in its own store. */
+export async function readFrom(
+  client: Pick<LogCacheClient, 'ask'>,
+  request: ReadRequest,
+): Promise<SearchResult> {
+  const { batch, filtered } = await client.ask(request, { local: true });
+  if (filtered || !asksForMore(request)) return { batch, isWhole: true };
+
+  const query = queryOf(request, nowNanoseconds());
+  const search = new PagedSearch(query);
+  let page: ReadRequest = {
+    ...request,
+    contains: '',
+    matches: '',
+    tags: [],
+    limit: BigInt(query.limit),
+  };
+  let found = batch;
+  for (let pages = 1; ; pages += 1) {
+    const next = search.take(found, page);
+    if (next === undefined) return { batch: search.result(), isWhole: true };
+    if (pages === PAGES_MAX) return { batch: search.result(), isWhole: false };
+    page = next;
+    ({ batch: found } = await client.ask(page, { local: true }));
+  }
+}
+
+class PagedSearch {
+  readonly #query: Query;
+  readonly #into = new BatchBuilder();
+  readonly #page = new Batch();
+
+  constructor(query: Query) {
+    this.#query = query;
+  }
+
+  result(): PackedBatch {
+    return this.#into.take();
+  }
+
+  /** Takes from a page what passes; returns what to ask for next, or nothing when all is found. */
+  take(found: PackedBatch, asked: ReadRequest): ReadRequest | undefined {
+    const { filter, limit, descending } = this.#query;
+    const page = this.#page;
+    scanBatch(found.bytes, page); // The client has scanned it before.
+    filter.restart();
+    let last: bigint | undefined;
+    for (let index = 0; index < page.count; index += 1) {
+      const time = page.timestamp(index);
+      if (this.#into.count >= limit && time !== last) return undefined;
+      if (filter.select(rowOf(page, index), this.#into)) last = time;
+    }
+    if (page.count < asked.limit) return undefined;
+    const end = joinTime(page.timeHigh[page.count - 1] ?? 0, page.timeLow[page.count - 1] ?? 0);
+    const bounds = descending ? { endTime: end } : { startTime: end + 1n };
+    return { ...asked, ...bounds, limit: BigInt(PAGE_COUNT) };
+  }
+}
+
+function rowOf(batch: Batch, index: number): Parameters<Query['filter']['select']>[0] {
+  // The index is below the count.
+  const start = batch.start[index] as number;
+  const end = batch.end[index] as number;
+  return { bytes: batch.bytes, start, end, kind: batch.kind[index] as number };
+}

@@ -1,0 +1,67 @@
+/**
+ * Keeps logs by what they say: `contains` and `matches` of a read.
+ *
+ * `contains` is text that stands somewhere in a log's payload, byte for byte; `matches` an RE2
+ * expression that is found somewhere in it. Only logs have a payload, so nothing else passes.
+ *
+ * Hot: called for each log that a search comes to. A literal costs next to nothing where it is not
+ * (literal-search.ts), an expression a match of the payload.
+ */
+
+import { FieldReader } from '@standpipe/protos';
+import { LiteralSearch } from './literal-search.ts';
+import { Pattern } from './pattern.ts';
+
+const LOG_FIELD = 4;
+const PAYLOAD_FIELD = 1;
+
+export class PayloadFilter {
+  readonly #literal: LiteralSearch | undefined;
+  readonly #pattern: Pattern | undefined;
+  readonly #envelope = new FieldReader();
+  readonly #log = new FieldReader();
+  #start = 0;
+  #end = 0;
+
+  /** Empty texts are none. Throws a PatternError. */
+  constructor({ contains, matches }: { readonly contains: string; readonly matches: string }) {
+    this.#literal = contains === '' ? undefined : new LiteralSearch(Buffer.from(contains));
+    this.#pattern = matches === '' ? undefined : new Pattern(matches);
+  }
+
+  /** See Pattern. */
+  get work(): number {
+    return this.#pattern?.work ?? 0;
+  }
+
+  /** To be called when the bytes that were looked at may have changed. */
+  restart(): void {
+    this.#literal?.restart();
+  }
+
+  /** Whether the log bytes[start, end) passes. */
+  passes(bytes: Uint8Array, start: number, end: number): boolean {
+    const literal = this.#literal;
+    if (literal !== undefined && !literal.mayHold(bytes, start, end)) return false;
+    this.#findPayload(bytes, start, end);
+    if (literal !== undefined && !literal.isIn(bytes, this.#start, this.#end)) return false;
+    if (this.#pattern === undefined) return true;
+    return this.#pattern.test(bytes.subarray(this.#start, this.#end));
+  }
+
+  /** Of several payloads the last counts. */
+  #findPayload(bytes: Uint8Array, start: number, end: number): void {
+    this.#start = start;
+    this.#end = start;
+    const envelope = this.#envelope.over(bytes, start, end);
+    while (envelope.next()) {
+      if (envelope.field !== LOG_FIELD || envelope.wireType !== 2) continue;
+      const log = this.#log.over(bytes, envelope.start, envelope.end);
+      while (log.next()) {
+        if (log.field !== PAYLOAD_FIELD || log.wireType !== 2) continue;
+        this.#start = log.start;
+        this.#end = log.end;
+      }
+    }
+  }
+}

@@ -1,0 +1,156 @@
+import { status } from '@grpc/grpc-js';
+import { longOf, randomFrom } from '@standpipe/protos/testing';
+import test from 'ava';
+import { ReadError, type ReadRequest } from './reader.ts';
+import { counter, type EnvelopeInit, event, gauge, testStore, times } from './testing.ts';
+
+function log(
+  time: number,
+  payload: string,
+  tags: Readonly<Record<string, string>> = {},
+): EnvelopeInit {
+  const bytes = Buffer.from(payload);
+  return { source_id: 'a', timestamp: longOf(BigInt(time)), tags, log: { payload: bytes } };
+}
+
+test('contains finds logs whose payload has the text, byte for byte', async (t) => {
+  const { put, read } = testStore();
+  put(log(1, 'an error'), log(2, 'An Error'), log(3, 'errör'), log(4, ''), log(5, 'error'));
+  t.deepEqual(times(await read('a', { contains: 'error' })), [1, 5]);
+  t.deepEqual(times(await read('a', { contains: 'ö' })), [3]);
+  t.deepEqual(times(await read('a', { contains: '.*' })), []);
+  t.deepEqual(times(await read('a', { contains: 'error', descending: true })), [5, 1]);
+});
+
+test('matches finds logs whose payload an RE2 expression is found in', async (t) => {
+  const { put, read } = testStore();
+  put(log(1, 'status=200'), log(2, 'status=503 '), log(3, 'STATUS=500'), log(4, 'ü\n5'));
+  t.deepEqual(times(await read('a', { matches: 'status=5\\d\\d' })), [2]);
+  t.deepEqual(times(await read('a', { matches: '(?i)status=5' })), [2, 3]);
+  t.deepEqual(times(await read('a', { matches: '^ü$' })), []);
+  t.deepEqual(times(await read('a', { matches: '(?m)^ü$' })), [4]);
+});
+
+test('only logs have a payload, whatever else has the text', async (t) => {
+  const { put, read } = testStore();
+  put(counter('a', 1, 'error'), event('a', 2, 'error'), gauge('a', 3, 'error'));
+  put({ ...log(4, 'fine', { error: 'error' }), instance_id: 'error' }, log(5, 'error'));
+  put({ source_id: 'a', timestamp: longOf(6n), tags: { error: '' } });
+  t.deepEqual(times(await read('a', { contains: 'error' })), [5]);
+  t.deepEqual(times(await read('a', { matches: 'error' })), [5]);
+  t.deepEqual(times(await read('a', { matches: '', contains: '' })).length, 6);
+  t.deepEqual(times(await read('a', { contains: 'error', nameFilter: 'error' })), []);
+});
+
+test('tag finds envelopes of any kind that have it with exactly that value', async (t) => {
+  const { put, read } = testStore();
+  put(log(1, 'x', { k: 'v' }), log(2, 'x', { k: 'V' }), log(3, 'x', { k: '' }), log(4, 'x'));
+  put(gauge('a', 5, 'cpu'), log(6, 'x', { kk: 'v', k: 'v:w' }));
+  t.deepEqual(times(await read('a', { tags: ['k:v'] })), [1]);
+  t.deepEqual(times(await read('a', { tags: ['k:'] })), [3]);
+  t.deepEqual(times(await read('a', { tags: ['k:v:w'] })), [6]);
+  t.deepEqual(times(await read('a', { tags: ['k:v:w', 'kk:v'] })), [6]);
+  t.deepEqual(times(await read('a', { tags: ['k:v', 'kk:v'] })), []);
+  t.deepEqual(times(await read('a', { tags: ['a:b'], nameFilter: 'c' })), [5]);
+});
+
+test('a deprecated tag counts where there is no other of its name', async (t) => {
+  const { put, read } = testStore();
+  const deprecated_tags = { k: { text: 'old' }, n: { integer: longOf(7n) } };
+  put({ ...log(1, 'x'), deprecated_tags }, { ...log(2, 'x', { k: 'new' }), deprecated_tags });
+  t.deepEqual(times(await read('a', { tags: ['k:old'] })), [1]);
+  t.deepEqual(times(await read('a', { tags: ['k:new'] })), [2]);
+  t.deepEqual(times(await read('a', { tags: ['n:7'] })), []);
+});
+
+test('filters come before the limit, and a run of equal times stays whole', async (t) => {
+  const { put, read } = testStore();
+  put(...Array.from({ length: 500 }, (_, n) => log(n, n % 100 === 7 ? 'yes' : 'no')));
+  put(log(107, 'yes'), log(107, 'no'));
+  t.deepEqual(times(await read('a', { contains: 'yes', limit: 2n })), [7, 107, 107]);
+  t.deepEqual(times(await read('a', { contains: 'yes', limit: 1n, descending: true })), [407]);
+});
+
+const REFUSED: readonly [Partial<ReadRequest>, number, RegExp][] = [
+  [{ matches: '(' }, status.INVALID_ARGUMENT, /^Matches must be a valid regular expression: /],
+  [{ matches: 'x'.repeat(9000) }, status.INVALID_ARGUMENT, /expression too large/],
+  [{ tags: ['k'] }, status.INVALID_ARGUMENT, /^"k" is not KEY:VALUE$/],
+];
+for (const [fields, code, message] of REFUSED) {
+  test(`refuses ${JSON.stringify(fields).slice(0, 30)}`, async (t) => {
+    const { read } = testStore();
+    const error = await t.throwsAsync(read('a', fields), { instanceOf: ReadError, message });
+    t.is(error?.code, code);
+  });
+}
+
+test('gives up an expression that would take minutes for one payload', async (t) => {
+  const { put, read } = testStore();
+  put(log(1, 'a'.repeat(50_000)));
+  const error = await t.throwsAsync(read('a', { matches: '(?:a?){1000}a{1000}' }));
+  t.is((error as ReadError).code, status.RESOURCE_EXHAUSTED);
+});
+
+test('a long search lets others in, and finds each log once whatever comes meanwhile', async (t) => {
+  const { put, read } = testStore({ memoryLimitBytes: 64 * 2 ** 20, maxPerSource: 200_000 });
+  const count = 100_000;
+  for (let n = 0; n < count; n += 1000) {
+    put(
+      ...Array.from({ length: 1000 }, (_, i) => log(10 * (n + i), `x line ${n + i} of a search`)),
+    );
+  }
+  for (const descending of [false, true]) {
+    let rounds = 0;
+    let isOver = false;
+    const others = async (): Promise<void> => {
+      while (!isOver) {
+        await new Promise((resolve) => setImmediate(resolve));
+        rounds += 1;
+        // Before, behind and amid what is searched; none of them matches.
+        for (const at of [1, 5 * count + 1, 10 * count + 1]) put(log(at, 'a late one'));
+      }
+    };
+    // So much work to match that it can't be done in one slice on any machine.
+    const request = { matches: '(?:[a-x ]?[0-9 ]?){50}77777', limit: 1000n, descending };
+    const [batch] = await Promise.all([
+      read('a', request).finally(() => {
+        isOver = true;
+      }),
+      others(),
+    ]);
+    t.true(rounds > 2, `${rounds} rounds`);
+    t.deepEqual(times(batch), [777_770]);
+  }
+});
+
+for (const seed of [1, 2, 3]) {
+  test(`finds what a plain look at each log finds, seed ${seed}`, async (t) => {
+    const random = randomFrom(seed);
+    const { put, read } = testStore({ memoryLimitBytes: 8 * 2 ** 20 });
+    const words = ['need', 'needle', 'nee', 'dle', 'x', 'ü', 'needlee', 'NEEDLE', ' '];
+    const payloads: string[] = [];
+    for (let n = 0; n < 3000; n += 1) {
+      payloads.push(Array.from({ length: random(12) }, () => words[random(words.length)]).join(''));
+    }
+    // Two sources side by side, and some out of order, so that the walk jumps.
+    const order = payloads.map((_, n) => n);
+    for (let n = 0; n < 300; n += 1) {
+      const [a, b] = [random(order.length), random(order.length)];
+      [order[a], order[b]] = [order[b] as number, order[a] as number];
+    }
+    for (const n of order)
+      put(log(n, payloads[n] as string), { ...log(n, 'needle'), source_id: 'b' });
+    for (let round = 0; round < 40; round += 1) {
+      const contains = words[random(words.length)] as string;
+      const start = random(3000);
+      const descending = random(2) === 0;
+      const wanted = payloads.flatMap((text, n) =>
+        n >= start && text.includes(contains) ? [n] : [],
+      );
+      const expected = (descending ? wanted.reverse() : wanted).slice(0, 50);
+      const fields = { limit: 50n, startTime: BigInt(start), endTime: 3000n, descending };
+      t.deepEqual(times(await read('a', { ...fields, contains })), expected, contains);
+      t.deepEqual(times(await read('a', { ...fields, matches: contains })), expected, contains);
+    }
+  });
+}

@@ -1,0 +1,103 @@
+/**
+ * A read's way through a source: from its start to its end or limit, in one go or in slices.
+ *
+ *     ascending    start ──▶ … ──▶ limit reached, at the end of a run of equal times ──▶ end
+ *     a slice ends where the time changes, so the next one finds its place by time alone
+ *
+ * Hot: called for each read; the loop looks at each envelope in the range. The clock is asked once
+ * for LOOKS_MAX envelopes, or after WORK_MAX of matching.
+ */
+
+import { status } from '@grpc/grpc-js';
+import { MAX_MESSAGE_BYTES } from '@standpipe/plumbing';
+import { type BatchBuilder, compareTime } from '@standpipe/protos';
+import type { Cursor } from './cursor.ts';
+import { type Query, ReadError } from './reader.ts';
+
+/** What a response's own framing needs at most. */
+const FRAMING_BYTES = 16;
+const READ_BYTES_MAX = MAX_MESSAGE_BYTES - FRAMING_BYTES;
+
+const SLICE_MS = 4;
+const LOOKS_MAX = 256;
+const WORK_MAX = 50_000;
+
+export class Walk {
+  readonly #query: Query;
+  /** How much earlier slices have found. */
+  #count = 0;
+  #byteLength = 0;
+  /** Where the next slice begins: at this time, or before it when the order is descending. */
+  #high: number;
+  #low: number;
+  #looks = 0;
+  #work = 0;
+
+  constructor(query: Query) {
+    const { high, low } = query.descending ? query.end : query.start;
+    this.#query = query;
+    this.#high = high;
+    this.#low = low;
+  }
+
+  /** Gathers what a slice finds; true, if there is no more to find. */
+  go(cursor: Cursor, into: BatchBuilder): boolean {
+    const { filter, descending, limit } = this.#query;
+    const overMs = performance.now() + SLICE_MS;
+    let lastHigh = Number.NaN;
+    let lastLow = 0;
+    let seenHigh = this.#high;
+    let seenLow = this.#low;
+
+    filter.restart();
+    cursor.seek(this.#high, this.#low);
+    while (descending ? cursor.previous() : cursor.next()) {
+      const { timeHigh, timeLow } = cursor;
+      if (this.#isOutside(timeHigh, timeLow)) return true;
+      const isRun = timeHigh === lastHigh && timeLow === lastLow;
+      if (this.#count + into.count >= limit && !isRun) return true;
+      if ((timeHigh !== seenHigh || timeLow !== seenLow) && this.#isTired(overMs)) {
+        this.#pause(into, descending ? [seenHigh, seenLow] : [timeHigh, timeLow]);
+        return false;
+      }
+      seenHigh = timeHigh;
+      seenLow = timeLow;
+      if (!filter.select(cursor, into)) continue;
+      lastHigh = timeHigh;
+      lastLow = timeLow;
+      this.#checkSize(into);
+    }
+    return true;
+  }
+
+  /** Whether the slice has been long enough. */
+  #isTired(overMs: number): boolean {
+    this.#looks += 1;
+    if (this.#looks < LOOKS_MAX && this.#query.filter.work - this.#work < WORK_MAX) return false;
+    this.#looks = 0;
+    this.#work = this.#query.filter.work;
+    return performance.now() >= overMs;
+  }
+
+  #pause(into: BatchBuilder, [high, low]: readonly [number, number]): void {
+    this.#count += into.count;
+    this.#byteLength += into.byteLength;
+    this.#high = high;
+    this.#low = low;
+  }
+
+  #checkSize(into: BatchBuilder): void {
+    const byteLength = this.#byteLength + into.byteLength;
+    if (byteLength <= READ_BYTES_MAX) return;
+    throw new ReadError(
+      status.RESOURCE_EXHAUSTED,
+      `grpc: received message larger than max (${byteLength} vs. ${READ_BYTES_MAX})`,
+    );
+  }
+
+  #isOutside(high: number, low: number): boolean {
+    const { start, end, descending } = this.#query;
+    if (descending) return compareTime(high, low, start.high, start.low) < 0;
+    return compareTime(high, low, end.high, end.low) >= 0;
+  }
+}
