@@ -17,7 +17,7 @@ import { testTls } from '../testing.ts';
 import { contextOptions, readTls, type TlsFiles } from '../tls.ts';
 import type { ServerCall } from './call.ts';
 
-/** As large as a hundred envelopes of 282 bytes. */
+/** As large as a batch of agents. */
 const MESSAGE_BYTES = 28_200;
 const PER_SECOND = 1500;
 const TICK_MS = 4;
