@@ -31,3 +31,4 @@ export {
   Store,
   type StoreOptions,
 } from './store.ts';
+export type { Tails } from './tail/tail.ts';

@@ -24,6 +24,10 @@ import { LocalReader } from './local-reader.ts';
 import type { Reader } from './reader.ts';
 import { logCacheServices } from './service.ts';
 import { Store } from './store.ts';
+import { ClusterTails } from './tail/cluster-tails.ts';
+import { TailHub } from './tail/hub.ts';
+import { LocalTails } from './tail/local-tails.ts';
+import type { Tails } from './tail/tail.ts';
 
 export interface LogCacheOptions {
   /** All Dopplers; none means that this node is alone. The caller disposes of them afterwards. */
@@ -48,6 +52,10 @@ export interface LogCache extends AsyncDisposable {
   readonly services: readonly GrpcService[];
   /** Reads over all nodes. */
   readonly reader: Reader;
+  /** Follows sources over all nodes. */
+  readonly tails: Tails;
+  /** Ends all tails, which otherwise last as long as their readers. */
+  endTails(): void;
 }
 
 const NO_PLACE =
@@ -65,14 +73,24 @@ export function createLogCache(options: LogCacheOptions): LogCache {
   const clients = new Clients({ tls });
   const reader = new ClusterReader({ clients, log, local });
   const forwarder = new CacheForwarder({ clients, metrics, log });
-  const divider = new Divider({ store, forwarder });
+  const hub = new TailHub({ store, metrics });
+  const tails = new ClusterTails({ clients, log, hub });
+  const stored = {
+    put: (batch: Batch, mine?: Uint8Array): void => {
+      store.put(batch, mine);
+      hub.put(batch, mine);
+    },
+  };
+  const divider = new Divider({ store: stored, forwarder });
 
   const follow = (): void => {
     const { zones, own, index } = membership(options);
     const fields = { zone: own.name, index, members: own.addresses };
     if (index === undefined) log.error(fields, NO_PLACE);
     else if (index !== options.index) log.info(fields, 'this node has its place in its zone');
-    reader.follow(zones, index === undefined ? undefined : { zone: own.name, index });
+    const place = index === undefined ? undefined : { zone: own.name, index };
+    reader.follow(zones, place);
+    tails.follow(zones, place);
     forwarder.follow(othersOf(own, index));
     divider.follow(own.addresses.length, index);
   };
@@ -83,14 +101,28 @@ export function createLogCache(options: LogCacheOptions): LogCache {
     if (members.zones === zones) await clients.keep(addressesOf(members)); // Else another round will.
   });
 
-  const keep = (batch: Batch): void => store.put(batch);
+  const keep = (batch: Batch): void => stored.put(batch);
   const put = (batch: Batch): void => divider.put(batch);
   return {
     store,
     put,
     reader,
-    services: logCacheServices({ keep, put, local, cluster: reader, metrics }),
+    tails,
+    endTails(): void {
+      tails[Symbol.dispose]();
+      hub[Symbol.dispose]();
+    },
+    services: logCacheServices({
+      keep,
+      put,
+      local,
+      cluster: reader,
+      localTails: new LocalTails(hub),
+      clusterTails: tails,
+      metrics,
+    }),
     async [Symbol.asyncDispose](): Promise<void> {
+      this.endTails();
       following[Symbol.dispose]();
       await forwarder[Symbol.asyncDispose]();
       await clients[Symbol.asyncDispose]();
@@ -105,19 +137,26 @@ export interface ClusterReaderSettings {
 }
 
 /** A reader of all nodes for a process that is none of them: the front door. */
-export function createClusterReader(options: ClusterReaderSettings): Reader & AsyncDisposable {
+export function createClusterReader(
+  options: ClusterReaderSettings,
+): Reader & Tails & AsyncDisposable {
   const { members, tls, log } = options;
   const clients = new Clients({ tls });
   const reader = new ClusterReader({ clients, log });
+  const tails = new ClusterTails({ clients, log });
   reader.follow(members.zones);
+  tails.follow(members.zones);
   const following = members.onChange((zones) => {
     reader.follow(zones);
+    tails.follow(zones);
     void clients.keep(addressesOf(members));
   });
   return {
     read: (request) => reader.read(request),
     meta: (localOnly) => reader.meta(localOnly),
+    tail: (request, gone) => tails.tail(request, gone),
     async [Symbol.asyncDispose](): Promise<void> {
+      tails[Symbol.dispose]();
       following[Symbol.dispose]();
       await clients[Symbol.asyncDispose]();
     },
@@ -164,14 +203,17 @@ function othersOf({ addresses }: Zone, own: number | undefined): Map<number, str
 
 /** Divides batches between the own store and the other shards of the zone. */
 class Divider {
-  readonly #store: Store;
+  readonly #store: Pick<Store, 'put'>;
   readonly #forwarder: CacheForwarder;
   #owners = new ShardOwners({ shards: 1 });
   #index = 0;
   /** A 1 for each envelope that is ours; grows to the largest batch. */
   #mine = new Uint8Array(128);
 
-  constructor(options: { readonly store: Store; readonly forwarder: CacheForwarder }) {
+  constructor(options: {
+    readonly store: Pick<Store, 'put'>;
+    readonly forwarder: CacheForwarder;
+  }) {
     this.#store = options.store;
     this.#forwarder = options.forwarder;
   }
