@@ -3,6 +3,7 @@
  * existing deployment's settings carry over; those of its log cache are log-cache-release's.
  */
 
+import { type PersistenceSettings, persistenceSettings } from '@standpipe/log-cache';
 import {
   type DnsSettings,
   dnsSettings,
@@ -40,6 +41,8 @@ export interface Config {
   readonly maxPerSource: number;
   /** What all envelopes in the log cache and their indexes may take. */
   readonly memoryLimitBytes: number;
+  /** Where the log cache is kept from one start to the next; undefined: nowhere. */
+  readonly persistence?: PersistenceSettings | undefined;
   /** Every Doppler by zone, in the order that decides who owns a source; none: this one alone. */
   readonly zones: readonly Zone[];
   /** How names among them are looked up. */
@@ -97,6 +100,7 @@ export function readConfig(vars: Readonly<NodeJS.ProcessEnv> = process.env): Con
       min: 64 * 1024,
       max: 8 * 1024 * MEBIBYTE,
     }),
+    persistence: persistenceSettings(env),
     ...placeSettings(env),
     dns: dnsSettings(env),
     agentAddress: env.address('AGENT_GRPC_ADDRESS', { fallback: '' }),

@@ -5,9 +5,9 @@
  *     HTTP   the log cache's REST API, if it has an address
  *     HTTP   /metrics and /health
  *
- * Disposing of it drains: senders are told that it stops, subscribers get what waits for them and
+ * What the cache had when it was last stopped it takes back before it listens. Disposing drains: senders are told that it stops, subscribers get what waits for them and
  * their streams end, then the listeners close, and last the cache sends on what it holds for
- * others. A subscriber that takes nothing is cut off after five seconds; what it would have got
+ * others and saves what it keeps. A subscriber that takes nothing is cut off after five seconds; what it would have got
  * counts as dropped.
  */
 
@@ -21,6 +21,7 @@ import {
 import { emitMetrics } from '@standpipe/metric-emitter';
 import {
   createLogger,
+  DRAIN_LIMIT_MS,
   type HttpListener,
   koaApp,
   type Labels,
@@ -49,6 +50,8 @@ export interface Doppler extends AsyncDisposable {
   /** Where the log cache's REST API answers; undefined, when it does not. */
   readonly httpPort: number | undefined;
   readonly metricsPort: number;
+  /** How long it may take to drain. */
+  readonly drainLimitMs: number;
   /** What it has counted so far. */
   readonly counts: DopplerMetrics;
 }
@@ -56,6 +59,7 @@ export interface Doppler extends AsyncDisposable {
 export async function startDoppler(
   config: Config,
   log: Log = createLogger('doppler'),
+  stop: AbortSignal = new AbortController().signal,
 ): Promise<Doppler> {
   const tls = readTls(config.tls);
   const metrics = new Metrics({ origin: 'doppler', tags: tagsOf(config) });
@@ -88,6 +92,7 @@ export async function startDoppler(
       alarms: [SLOW_CONSUMER_ALARM],
     });
     opened.unshift(emitter);
+    await cache.restore(stop);
     const http = await listenRest(config, cache, { metrics, log });
     if (http) opened.unshift(http);
     const services = [
@@ -108,12 +113,12 @@ export async function startDoppler(
       grpcPort: grpc.port,
       httpPort: http?.port,
       metricsPort: told.port,
+      drainLimitMs: DRAIN_LIMIT_MS + cache.saveTimeoutMs,
       counts,
       async [Symbol.asyncDispose](): Promise<void> {
         ingress.close();
         ingressV1.close();
         subscriptions.close();
-        cache.endTails();
         await Promise.all([grpc[Symbol.asyncDispose](), http?.[Symbol.asyncDispose]()]);
         members[Symbol.dispose]();
         await cache[Symbol.asyncDispose]();
@@ -140,8 +145,9 @@ function openCache(
   config: Config,
   given: Pick<LogCacheOptions, 'members' | 'tls' | 'metrics' | 'log'>,
 ): LogCache {
-  const { zone, maxPerSource, memoryLimitBytes } = config;
-  return createLogCache({ ...given, zone, index: placeOf(config), maxPerSource, memoryLimitBytes });
+  const { zone, maxPerSource, memoryLimitBytes, persistence } = config;
+  const limits = { maxPerSource, memoryLimitBytes };
+  return createLogCache({ ...given, ...limits, zone, index: placeOf(config), persistence });
 }
 
 async function listenRest(
@@ -150,7 +156,6 @@ async function listenRest(
   { metrics, log }: { readonly metrics: Metrics; readonly log: Log },
 ): Promise<HttpListener | undefined> {
   if (address === '') return undefined;
-  const routes = logCacheRoutes(cache.reader, { tails: cache.tails });
-  const app = koaApp(log, metrics).use(routes).use(logCacheNotFound());
+  const app = koaApp(log, metrics).use(logCacheRoutes(cache.reader)).use(logCacheNotFound());
   return listenHttp({ address, app, log, metrics });
 }

@@ -21,6 +21,7 @@ export {
   logCacheNotFound,
   logCacheRoutes,
 } from './rest/routes.ts';
+export { type PersistenceSettings, persistenceSettings } from './restart/settings.ts';
 export {
   MAX_PER_SOURCE_DEFAULT,
   MAX_SOURCES_DEFAULT,
@@ -31,4 +32,3 @@ export {
   Store,
   type StoreOptions,
 } from './store.ts';
-export type { Tails } from './tail/tail.ts';

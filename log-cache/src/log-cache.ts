@@ -8,26 +8,32 @@
  * zone's shards it is keeps all that it is given, and asks the others for what it doesn't own as if
  * it were none of them. When the shards change, what is kept stays where it is and ages out.
  *
- * Disposing sends on what waits, closes the connections to other nodes, and leaves the store to the
- * garbage collector.
+ * Disposing sends on what waits, closes the connections to other nodes, and saves the store, if it
+ * has a data folder.
  *
  * Hot: `put` is called for each batch; in a zone of several shards it costs one look-up per source
  * that differs from the envelope before.
  */
 
-import type { GrpcService, Log, Members, Metrics, Tls, Zone } from '@standpipe/plumbing';
+import {
+  type GrpcService,
+  type Log,
+  type Members,
+  type Metrics,
+  systemClock,
+  type Tls,
+  type Zone,
+} from '@standpipe/plumbing';
 import { type Batch, ShardOwners } from '@standpipe/protos';
 import { Clients } from './clients.ts';
 import { ClusterReader } from './cluster.ts';
 import { CacheForwarder } from './forwarder.ts';
 import { LocalReader } from './local-reader.ts';
 import type { Reader } from './reader.ts';
+import { Persistence } from './restart/persistence.ts';
+import type { PersistenceSettings } from './restart/settings.ts';
 import { logCacheServices } from './service.ts';
 import { Store } from './store.ts';
-import { ClusterTails } from './tail/cluster-tails.ts';
-import { TailHub } from './tail/hub.ts';
-import { LocalTails } from './tail/local-tails.ts';
-import type { Tails } from './tail/tail.ts';
 
 export interface LogCacheOptions {
   /** All Dopplers; none means that this node is alone. The caller disposes of them afterwards. */
@@ -42,20 +48,22 @@ export interface LogCacheOptions {
   readonly memoryLimitBytes?: number;
   readonly maxPerSource?: number;
   readonly maxSources?: number;
+  /** Where it is kept from one process to the next; undefined: nowhere. */
+  readonly persistence?: PersistenceSettings | undefined;
 }
 
 export interface LogCache extends AsyncDisposable {
   readonly store: Store;
   /** Stores what this node owns of a scanned batch, and sends the rest to its owners. */
   put(batch: Batch): void;
+  /** Takes back what an earlier process had; to be called before anything is put. */
+  restore(stop: AbortSignal): Promise<void>;
+  /** How long saving may take, when it is disposed of. */
+  readonly saveTimeoutMs: number;
   /** What to give to listenGrpc. */
   readonly services: readonly GrpcService[];
   /** Reads over all nodes. */
   readonly reader: Reader;
-  /** Follows sources over all nodes. */
-  readonly tails: Tails;
-  /** Ends all tails, which otherwise last as long as their readers. */
-  endTails(): void;
 }
 
 const NO_PLACE =
@@ -73,24 +81,21 @@ export function createLogCache(options: LogCacheOptions): LogCache {
   const clients = new Clients({ tls });
   const reader = new ClusterReader({ clients, log, local });
   const forwarder = new CacheForwarder({ clients, metrics, log });
-  const hub = new TailHub({ store, metrics });
-  const tails = new ClusterTails({ clients, log, hub });
-  const stored = {
-    put: (batch: Batch, mine?: Uint8Array): void => {
+  const persistence = options.persistence && openPersistence(options, options.persistence, store);
+  const kept: Kept = {
+    put: (batch, mine) => {
       store.put(batch, mine);
-      hub.put(batch, mine);
+      persistence?.append(batch, mine);
     },
   };
-  const divider = new Divider({ store: stored, forwarder });
+  const divider = new Divider({ store: kept, forwarder });
 
   const follow = (): void => {
     const { zones, own, index } = membership(options);
     const fields = { zone: own.name, index, members: own.addresses };
     if (index === undefined) log.error(fields, NO_PLACE);
     else if (index !== options.index) log.info(fields, 'this node has its place in its zone');
-    const place = index === undefined ? undefined : { zone: own.name, index };
-    reader.follow(zones, place);
-    tails.follow(zones, place);
+    reader.follow(zones, index === undefined ? undefined : { zone: own.name, index });
     forwarder.follow(othersOf(own, index));
     divider.follow(own.addresses.length, index);
   };
@@ -101,33 +106,33 @@ export function createLogCache(options: LogCacheOptions): LogCache {
     if (members.zones === zones) await clients.keep(addressesOf(members)); // Else another round will.
   });
 
-  const keep = (batch: Batch): void => stored.put(batch);
+  const keep = (batch: Batch): void => kept.put(batch);
   const put = (batch: Batch): void => divider.put(batch);
   return {
     store,
     put,
+    restore: async (stop) => persistence?.restore(stop),
+    saveTimeoutMs: options.persistence?.saveTimeoutMs ?? 0,
     reader,
-    tails,
-    endTails(): void {
-      tails[Symbol.dispose]();
-      hub[Symbol.dispose]();
-    },
-    services: logCacheServices({
-      keep,
-      put,
-      local,
-      cluster: reader,
-      localTails: new LocalTails(hub),
-      clusterTails: tails,
-      metrics,
-    }),
+    services: logCacheServices({ keep, put, local, cluster: reader, metrics }),
     async [Symbol.asyncDispose](): Promise<void> {
-      this.endTails();
       following[Symbol.dispose]();
       await forwarder[Symbol.asyncDispose]();
       await clients[Symbol.asyncDispose]();
+      await persistence?.[Symbol.asyncDispose]();
     },
   };
+}
+
+/** What is put into the store and, if there is one, into the journal. */
+type Kept = Pick<Store, 'put'>;
+
+function openPersistence(
+  { metrics, log }: LogCacheOptions,
+  settings: PersistenceSettings,
+  store: Store,
+): Persistence {
+  return new Persistence({ ...settings, store, metrics, log, clock: systemClock });
 }
 
 export interface ClusterReaderSettings {
@@ -137,26 +142,19 @@ export interface ClusterReaderSettings {
 }
 
 /** A reader of all nodes for a process that is none of them: the front door. */
-export function createClusterReader(
-  options: ClusterReaderSettings,
-): Reader & Tails & AsyncDisposable {
+export function createClusterReader(options: ClusterReaderSettings): Reader & AsyncDisposable {
   const { members, tls, log } = options;
   const clients = new Clients({ tls });
   const reader = new ClusterReader({ clients, log });
-  const tails = new ClusterTails({ clients, log });
   reader.follow(members.zones);
-  tails.follow(members.zones);
   const following = members.onChange((zones) => {
     reader.follow(zones);
-    tails.follow(zones);
     void clients.keep(addressesOf(members));
   });
   return {
     read: (request) => reader.read(request),
     meta: (localOnly) => reader.meta(localOnly),
-    tail: (request, gone) => tails.tail(request, gone),
     async [Symbol.asyncDispose](): Promise<void> {
-      tails[Symbol.dispose]();
       following[Symbol.dispose]();
       await clients[Symbol.asyncDispose]();
     },
@@ -203,17 +201,14 @@ function othersOf({ addresses }: Zone, own: number | undefined): Map<number, str
 
 /** Divides batches between the own store and the other shards of the zone. */
 class Divider {
-  readonly #store: Pick<Store, 'put'>;
+  readonly #store: Kept;
   readonly #forwarder: CacheForwarder;
   #owners = new ShardOwners({ shards: 1 });
   #index = 0;
   /** A 1 for each envelope that is ours; grows to the largest batch. */
   #mine = new Uint8Array(128);
 
-  constructor(options: {
-    readonly store: Pick<Store, 'put'>;
-    readonly forwarder: CacheForwarder;
-  }) {
+  constructor(options: { readonly store: Kept; readonly forwarder: CacheForwarder }) {
     this.#store = options.store;
     this.#forwarder = options.forwarder;
   }

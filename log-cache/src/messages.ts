@@ -66,29 +66,26 @@ export function readCarrier(bytes: Buffer): Carrier {
 }
 
 export function encodeReadRequest(request: ReadRequest): Buffer {
-  return Buffer.from(logcache.v1.ReadRequest.encode(readRequestMessage(request)).finish());
+  return Buffer.from(
+    logcache.v1.ReadRequest.encode(
+      logcache.v1.ReadRequest.fromObject({
+        source_id: request.sourceId,
+        start_time: String(request.startTime),
+        end_time: String(request.endTime),
+        limit: String(request.limit),
+        envelope_types: [...request.envelopeTypes],
+        descending: request.descending,
+        name_filter: request.nameFilter,
+        contains: request.contains,
+        matches: request.matches,
+        tags: [...request.tags],
+      }),
+    ).finish(),
+  );
 }
 
 export function decodeReadRequest(bytes: Buffer): ReadRequest {
-  return readRequestOf(decode(() => logcache.v1.ReadRequest.decode(bytes)));
-}
-
-export function readRequestMessage(request: ReadRequest): logcache.v1.ReadRequest {
-  return logcache.v1.ReadRequest.fromObject({
-    source_id: request.sourceId,
-    start_time: String(request.startTime),
-    end_time: String(request.endTime),
-    limit: String(request.limit),
-    envelope_types: [...request.envelopeTypes],
-    descending: request.descending,
-    name_filter: request.nameFilter,
-    contains: request.contains,
-    matches: request.matches,
-    tags: [...request.tags],
-  });
-}
-
-export function readRequestOf(message: logcache.v1.ReadRequest): ReadRequest {
+  const message = decode(() => logcache.v1.ReadRequest.decode(bytes));
   return {
     sourceId: message.source_id,
     startTime: int64(message.start_time),
@@ -139,14 +136,13 @@ export function decodeMetaResponse(bytes: Buffer): Map<string, MetaInfo> {
   );
 }
 
-export type Int64 = number | { readonly high: number; readonly low: number };
+type Int64 = number | { readonly high: number; readonly low: number };
 
-export function int64(value: Int64): bigint {
+function int64(value: Int64): bigint {
   return typeof value === 'number' ? BigInt(value) : joinTime(value.high, value.low);
 }
 
-/** Reads a message; what is no message is a MalformedError. */
-export function decode<T>(read: () => T): T {
+function decode<T>(read: () => T): T {
   try {
     return read();
   } catch (error) {
@@ -158,7 +154,7 @@ export function decode<T>(read: () => T): T {
 }
 
 /** `batch` as field 1 of a message, and other fields behind it. */
-export function framed(batch: Buffer, fields: Buffer = Buffer.alloc(0)): Buffer {
+function framed(batch: Buffer, fields: Buffer = Buffer.alloc(0)): Buffer {
   const head = 1 + varintSize(batch.length);
   const bytes = Buffer.allocUnsafe(head + batch.length + fields.length);
   bytes[0] = FIELD_1;

@@ -120,6 +120,11 @@ export class Store {
 
   /** Keeps the envelopes of a scanned batch; only those with a 1 in `mine`, if that is given. */
   put(batch: Batch, mine?: Uint8Array): void {
+    this.#metrics.ingress.add(this.restore(batch, mine));
+  }
+
+  /** The same for envelopes that came in long ago; says how many there were. */
+  restore(batch: Batch, mine?: Uint8Array): number {
     const { count } = batch;
     const expired = this.#tally.expired;
     let ingress = 0;
@@ -139,8 +144,14 @@ export class Store {
       this.#keep(this.#current, batch, index);
     }
     this.#current = undefined;
-    this.#metrics.ingress.add(ingress);
     this.#metrics.expired.add(this.#tally.expired - expired);
+    return ingress;
+  }
+
+  /** Adds to a source's count of expired envelopes those of an earlier process. */
+  restoreExpired(sourceId: string, count: number): void {
+    const source = this.#sources.getString(sourceId);
+    if (source !== undefined) source.expired += count;
   }
 
   /** A cursor over a source, to be used in this turn of the event loop; nothing, if it is unknown. */

@@ -48,7 +48,7 @@ export {
   observabilitySettings,
 } from './observability.ts';
 export { BoundedQueue, type QueueOptions, type Weighted } from './queue.ts';
-export { run } from './service.ts';
+export { DRAIN_LIMIT_MS, run, type Service } from './service.ts';
 export { nearestName } from './spelling.ts';
 export { type Message, type MessageStream, type PumpOptions, StreamPump } from './stream-pump.ts';
 export {

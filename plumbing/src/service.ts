@@ -12,8 +12,8 @@
 import { once } from 'node:events';
 import { enterLifecycleState } from './lifecycle.ts';
 
-/** How long a process may take to drain before it is cut off. */
-const DRAIN_LIMIT_MS = 10_000;
+/** How long a process may take to drain before it is cut off, unless it says otherwise. */
+export const DRAIN_LIMIT_MS = 10_000;
 
 /** How long a process that failed may take to end by itself. */
 const FAILED_LIMIT_MS = 1000;
@@ -28,23 +28,31 @@ const EXIT_FAILED = 1;
 const EXIT_CUT = 2;
 const EXIT_BUG = 3;
 
+/** What a process runs. */
+export interface Service extends AsyncDisposable {
+  /** How long it may take to drain, once it has started. */
+  readonly drainLimitMs?: number;
+}
+
 /**
  * `start` resolves once the service is listening. Disposing of it stops the listeners first and
  * flushes what is still held second, so the process then ends by itself: nothing here calls
  * `process.exit` unless draining outlasts its limit or a bug shows.
  */
 export async function run(
-  start: (stop: AbortSignal) => Promise<AsyncDisposable>,
+  start: (stop: AbortSignal) => Promise<Service>,
   options: { readonly drainLimitMs?: number } = {},
 ): Promise<void> {
   const stop = new AbortController();
   enterLifecycleState('starting');
   stop.signal.addEventListener('abort', () => enterLifecycleState('draining'));
   endOnBugs();
-  endOnSignals(stop, options.drainLimitMs ?? DRAIN_LIMIT_MS);
+  let drainLimitMs = options.drainLimitMs ?? DRAIN_LIMIT_MS;
+  endOnSignals(stop, () => drainLimitMs);
 
   try {
-    await using _service = await start(stop.signal);
+    await using service = await start(stop.signal);
+    drainLimitMs = service.drainLimitMs ?? drainLimitMs;
     if (stop.signal.aborted) return;
     enterLifecycleState('ready');
     await once(stop.signal, 'abort');
@@ -61,10 +69,11 @@ export async function run(
  * One keystroke may come as several signals, though: the terminal sends it to all processes of the
  * group, npm sends it on, and a parent that stops may send SIGTERM besides.
  */
-function endOnSignals(stop: AbortController, limitMs: number): void {
+function endOnSignals(stop: AbortController, limit: () => number): void {
   let beganAt = 0;
   const begin = (): void => {
     if (stop.signal.aborted) return;
+    const limitMs = limit();
     beganAt = performance.now();
     // The timer alone keeps no process; one that has drained ends before it fires.
     setTimeout(() => {

@@ -5,7 +5,7 @@
  *     the processes' own stderr ─▶ logs of `doppler`, `metron`, …
  *     shop ─▶ syslog adapter ─▶ rsyslogd, when it is installed
  *
- * What it generates stands in `.standpipe/`, or in `.standpipe-OFFSET/` for a second pipeline.
+ * What it generates, and what the log caches keep, stands in `.standpipe/`, or in `.standpipe-OFFSET/` for a second pipeline.
  */
 
 import { mkdir, writeFile } from 'node:fs/promises';
@@ -89,6 +89,7 @@ async function open(
     portOf,
     appsFile,
     bindingsFile,
+    dataFolder: folder,
     ...(options.secure ? { secure: { platformFile } } : {}),
     onLine: (spec, line) => {
       logs.write(spec, line);

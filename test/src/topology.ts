@@ -27,6 +27,8 @@ export interface TopologyOptions {
   readonly bindingsFile?: string;
   /** With it, tokens are asked for at the public doors, and those speak TLS. */
   readonly secure?: { readonly platformFile: string };
+  /** Below it each Doppler keeps its cache; without it, only as long as it runs. */
+  readonly dataFolder?: string;
   /** More settings for every process. */
   readonly env?: Readonly<Record<string, string>>;
   /** More settings for the processes of one kind, by source id. */
@@ -167,6 +169,9 @@ function doppler(options: TopologyOptions, zone: string, index: number): Process
       ...toAgent(options, 'AGENT_GRPC_ADDRESS', zone),
       DOPPLER_ZONE: zone,
       NODE_INDEX: String(index),
+      ...(options.dataFolder === undefined
+        ? {}
+        : { LOG_CACHE_DATA_DIR: `${options.dataFolder}/log-cache-${zone}-${index}` }),
       INGRESS_BUFFER_SIZE: '10000',
       EGRESS_BUFFER_SIZE: '10000',
       ...tls(options, 'doppler', {

@@ -1,0 +1,122 @@
+/** A Doppler that is started again has the logs that it had, each once and in its order. */
+
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ensureCertificates } from '@standpipe/plumbing/authority';
+import { eventually } from '@standpipe/plumbing/testing';
+import test, { type ExecutionContext } from 'ava';
+import { IngressCaller } from '../clients/ingress.ts';
+import { readRest } from '../clients/readers.ts';
+import { freePorts } from '../ports.ts';
+import { ManagedProcess } from '../process.ts';
+import { page, sumOf } from '../start/rates.ts';
+import { listenersOf, topology } from '../topology.ts';
+
+const SOURCE = 'app';
+const ZONES = { az1: 1 };
+
+test.serial('a Doppler that drains and is started again has what it had', async (t) => {
+  const { doppler, send, held, lines } = await startDoppler(t, {});
+  for (let n = 0; n < 3000; n += 100) await send(range(n, n + 100));
+  const before = await held();
+  t.deepEqual(before.missing(3000), []);
+  await doppler.stop();
+  t.is(doppler.exitCode, 0);
+
+  await doppler.start();
+  const after = await held();
+  t.deepEqual(after.missing(3000), []);
+  t.deepEqual(after.repeated(), []);
+  t.is(after.size, 3000);
+  const bound = lines.findLastIndex((line) => line.startsWith('grpc bound to:'));
+  const restored = lines.findLastIndex((line) => line.includes('the log cache has what it had'));
+  t.true(restored < bound, 'it serves only once it has it');
+  await send(range(3000, 3010));
+  t.deepEqual((await held()).missing(3010), []);
+});
+
+test.serial('a Doppler that is killed has what its journal had, once', async (t) => {
+  const { doppler, send, held } = await startDoppler(t, { LOG_CACHE_JOURNAL: 'true' });
+  let sent = 0;
+  for (let kill = 1; kill <= 3; kill += 1) {
+    for (let batch = 0; batch < 10; batch += 1) {
+      await send(range(sent, sent + 50));
+      sent += 50;
+    }
+    await eventually(async () => {
+      return sumOf(await page(doppler), 'log_cache_journal_written') >= 500;
+    });
+    // What is sent at the last moment may be lost, but nothing of it comes out of its order.
+    await send([1_000_000 + kill]);
+    await doppler.kill();
+    await doppler.start();
+    const after = await held();
+    t.deepEqual(after.missing(sent), [], `after kill ${kill}`);
+    t.deepEqual(after.repeated(), [], `after kill ${kill}`);
+  }
+  await doppler.stop();
+  await doppler.start();
+  t.deepEqual((await held()).missing(sent), [], 'an orderly end after that keeps it, too');
+});
+
+test.serial('a Doppler starts with a torn snapshot, tells of it and sets it aside', async (t) => {
+  const { doppler, send, held, lines, folder } = await startDoppler(t, {});
+  await send(range(0, 10));
+  await doppler.stop();
+  await writeFile(join(folder, 'snapshot'), 'no snapshot at all, whatever it is');
+  await doppler.start();
+  t.is((await held()).size, 0);
+  t.true((await readdir(folder)).includes('snapshot.foreign'));
+  t.true(lines.some((line) => line.includes('could not be read whole')));
+});
+
+interface StartedDoppler {
+  readonly doppler: ManagedProcess;
+  readonly folder: string;
+  readonly lines: readonly string[];
+  send(numbers: readonly number[]): Promise<void>;
+  held(): ReturnType<typeof readRest>;
+}
+
+async function startDoppler(
+  t: ExecutionContext,
+  env: Readonly<Record<string, string>>,
+): Promise<StartedDoppler> {
+  const root = await mkdtemp(join(tmpdir(), 'standpipe-restart-'));
+  t.teardown(() => rm(root, { recursive: true, force: true }));
+  const certificates = join(root, 'certificates');
+  const folder = join(root, 'data');
+  await ensureCertificates(certificates, [
+    { name: 'doppler', dns: ['log-cache'] },
+    { name: 'executor', dns: [] },
+  ]);
+  const spec = topology({
+    zones: ZONES,
+    portOf: await freePorts(listenersOf(ZONES)),
+    certificates,
+    env: { AGENT_GRPC_ADDRESS: '', LOG_CACHE_DATA_DIR: folder, ...env },
+  }).find(({ sourceId }) => sourceId === 'doppler');
+  if (!spec) throw new Error('the topology has no Doppler');
+  const lines: string[] = [];
+  const doppler = new ManagedProcess(spec, (_, line) => lines.push(line));
+  t.teardown(() => doppler.stop());
+  await doppler.start();
+  const files = (name: string): string => join(certificates, name);
+  const tls = { ca: files('ca.crt'), cert: files('executor.crt'), key: files('executor.key') };
+  return {
+    doppler,
+    folder,
+    lines,
+    async send(numbers) {
+      const address = doppler.address('grpc');
+      using caller = new IngressCaller({ address, tls, serverName: 'doppler' });
+      await caller.send(SOURCE, numbers);
+    },
+    held: () => readRest(`http://${doppler.address('http')}`, SOURCE),
+  };
+}
+
+function range(from: number, to: number): number[] {
+  return Array.from({ length: to - from }, (_, index) => from + index);
+}
