@@ -119,6 +119,7 @@ export async function startDoppler(
         ingress.close();
         ingressV1.close();
         subscriptions.close();
+        cache.endTails();
         await Promise.all([grpc[Symbol.asyncDispose](), http?.[Symbol.asyncDispose]()]);
         members[Symbol.dispose]();
         await cache[Symbol.asyncDispose]();
@@ -156,6 +157,7 @@ async function listenRest(
   { metrics, log }: { readonly metrics: Metrics; readonly log: Log },
 ): Promise<HttpListener | undefined> {
   if (address === '') return undefined;
-  const app = koaApp(log, metrics).use(logCacheRoutes(cache.reader)).use(logCacheNotFound());
+  const routes = logCacheRoutes(cache.reader, { tails: cache.tails });
+  const app = koaApp(log, metrics).use(routes).use(logCacheNotFound());
   return listenHttp({ address, app, log, metrics });
 }

@@ -1,10 +1,7 @@
 /**
  * A client of one Log Cache node, ours or the original's.
  *
- * Reads of a node on behalf of another carry the metadata `standpipe-local: true`, which says
- * "answer from your own store": a ReadRequest has no field for it, and two nodes that disagree on
- * the owner would otherwise send a read to and fro. The original's nodes pass over it. Every call
- * has a deadline; a failure rejects with the gRPC ServiceError.
+ * Every call has a deadline, but for tails; a failure rejects with the gRPC ServiceError.
  */
 
 import * as grpc from '@grpc/grpc-js';
@@ -17,6 +14,7 @@ import {
   type RawMethod,
   scanBatch,
 } from '@standpipe/protos';
+import { LOCAL_KEY } from './local-key.ts';
 import {
   decodeMetaResponse,
   encodeMetaRequest,
@@ -27,12 +25,11 @@ import {
 } from './messages.ts';
 import type { ReadRequest } from './reader.ts';
 import type { MetaInfo } from './store.ts';
+import type { ZoneChunk, ZonesRequest } from './tail/tail.ts';
+import { type TailCallOptions, tailOver } from './tail/tail-client.ts';
 
 /** The name that a Log Cache's certificate carries. */
 const SERVER_NAME = 'log-cache';
-/** Request metadata: answer from your own store. */
-export const LOCAL_KEY = 'standpipe-local';
-
 const READ_DEADLINE_MS = 5000;
 const SEND_DEADLINE_MS = 3000;
 
@@ -96,6 +93,11 @@ export class LogCacheClient implements AsyncDisposable {
     const request = encodeMetaRequest(localOnly);
     const response = await this.#call(meta, request, new grpc.Metadata(), this.#readDeadlineMs);
     return decodeMetaResponse(response);
+  }
+
+  /** Gives what a source gets, as it comes. */
+  tail(request: ZonesRequest, options: TailCallOptions): AsyncIterable<ZoneChunk> {
+    return tailOver(this.#client, request, options);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -13,7 +13,7 @@
  * does whoever asked it. When the nodes change, what is being read is still read from the former.
  */
 
-import { type ServiceError, status } from '@grpc/grpc-js';
+import { status } from '@grpc/grpc-js';
 import type { Log, Zone } from '@standpipe/plumbing';
 import { nowNanoseconds, ownerOf } from '@standpipe/protos';
 import type { Clients } from './clients.ts';
@@ -29,6 +29,7 @@ import {
   type ReadRequest,
   type ReadResult,
 } from './reader.ts';
+import { isServiceError, refusalOf } from './refusals.ts';
 import type { MetaInfo } from './store.ts';
 
 /** Which shard of which zone a node is. */
@@ -206,24 +207,11 @@ function unreachable(answers: readonly Answer<unknown>[]): string[] {
   return answers.filter(({ value }) => value === undefined).map(({ node }) => node.name);
 }
 
-/** What a node says no to, as opposed to what keeps it from answering. */
-const REFUSALS: ReadonlySet<status> = new Set([
-  status.RESOURCE_EXHAUSTED,
-  status.INVALID_ARGUMENT,
-  status.UNKNOWN,
-]);
-
 /** Makes a ReadError of what a node refused to read; other errors stay what they are. */
 async function passingRefusals<T>(answer: Promise<T>): Promise<T> {
   try {
     return await answer;
   } catch (error) {
-    if (!isServiceError(error) || !REFUSALS.has(error.code)) throw error;
-    throw new ReadError(error.code, error.details, { cause: error });
+    throw refusalOf(error) ?? error;
   }
-}
-
-/** Whether a gRPC call failed with this. ReadErrors have a code, too, but no details. */
-function isServiceError(error: unknown): error is ServiceError {
-  return error instanceof Error && 'code' in error && 'details' in error;
 }

@@ -73,6 +73,11 @@ export class EnvelopeFilter {
     this.#payload?.restart();
   }
 
+  /** Lets names be matched for another while; for a filter that lives long. */
+  renew(): void {
+    this.#names?.renew();
+  }
+
   /** Adds an envelope to `into` if it passes, a gauge with the wanted metrics only; whether it did. */
   select(row: Row, into: BatchBuilder): boolean {
     const { bytes, start, end, kind } = row;

@@ -32,3 +32,4 @@ export {
   Store,
   type StoreOptions,
 } from './store.ts';
+export type { Tails } from './tail/tail.ts';

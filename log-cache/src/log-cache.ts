@@ -34,6 +34,10 @@ import { Persistence } from './restart/persistence.ts';
 import type { PersistenceSettings } from './restart/settings.ts';
 import { logCacheServices } from './service.ts';
 import { Store } from './store.ts';
+import { ClusterTails } from './tail/cluster-tails.ts';
+import { TailHub } from './tail/hub.ts';
+import { LocalTails } from './tail/local-tails.ts';
+import type { Tails } from './tail/tail.ts';
 
 export interface LogCacheOptions {
   /** All Dopplers; none means that this node is alone. The caller disposes of them afterwards. */
@@ -64,6 +68,10 @@ export interface LogCache extends AsyncDisposable {
   readonly services: readonly GrpcService[];
   /** Reads over all nodes. */
   readonly reader: Reader;
+  /** Follows sources over all nodes. */
+  readonly tails: Tails;
+  /** Ends all tails, which otherwise last as long as their readers. */
+  endTails(): void;
 }
 
 const NO_PLACE =
@@ -81,10 +89,13 @@ export function createLogCache(options: LogCacheOptions): LogCache {
   const clients = new Clients({ tls });
   const reader = new ClusterReader({ clients, log, local });
   const forwarder = new CacheForwarder({ clients, metrics, log });
+  const hub = new TailHub({ store, metrics });
+  const tails = new ClusterTails({ clients, log, hub });
   const persistence = options.persistence && openPersistence(options, options.persistence, store);
   const kept: Kept = {
     put: (batch, mine) => {
       store.put(batch, mine);
+      hub.put(batch, mine);
       persistence?.append(batch, mine);
     },
   };
@@ -95,7 +106,9 @@ export function createLogCache(options: LogCacheOptions): LogCache {
     const fields = { zone: own.name, index, members: own.addresses };
     if (index === undefined) log.error(fields, NO_PLACE);
     else if (index !== options.index) log.info(fields, 'this node has its place in its zone');
-    reader.follow(zones, index === undefined ? undefined : { zone: own.name, index });
+    const place = index === undefined ? undefined : { zone: own.name, index };
+    reader.follow(zones, place);
+    tails.follow(zones, place);
     forwarder.follow(othersOf(own, index));
     divider.follow(own.addresses.length, index);
   };
@@ -114,8 +127,22 @@ export function createLogCache(options: LogCacheOptions): LogCache {
     restore: async (stop) => persistence?.restore(stop),
     saveTimeoutMs: options.persistence?.saveTimeoutMs ?? 0,
     reader,
-    services: logCacheServices({ keep, put, local, cluster: reader, metrics }),
+    tails,
+    endTails(): void {
+      tails[Symbol.dispose]();
+      hub[Symbol.dispose]();
+    },
+    services: logCacheServices({
+      keep,
+      put,
+      local,
+      cluster: reader,
+      localTails: new LocalTails(hub),
+      clusterTails: tails,
+      metrics,
+    }),
     async [Symbol.asyncDispose](): Promise<void> {
+      this.endTails();
       following[Symbol.dispose]();
       await forwarder[Symbol.asyncDispose]();
       await clients[Symbol.asyncDispose]();
@@ -124,7 +151,7 @@ export function createLogCache(options: LogCacheOptions): LogCache {
   };
 }
 
-/** What is put into the store and, if there is one, into the journal. */
+/** Where what this node owns is put: the store, the tails and, if there is one, the journal. */
 type Kept = Pick<Store, 'put'>;
 
 function openPersistence(
@@ -142,19 +169,26 @@ export interface ClusterReaderSettings {
 }
 
 /** A reader of all nodes for a process that is none of them: the front door. */
-export function createClusterReader(options: ClusterReaderSettings): Reader & AsyncDisposable {
+export function createClusterReader(
+  options: ClusterReaderSettings,
+): Reader & Tails & AsyncDisposable {
   const { members, tls, log } = options;
   const clients = new Clients({ tls });
   const reader = new ClusterReader({ clients, log });
+  const tails = new ClusterTails({ clients, log });
   reader.follow(members.zones);
+  tails.follow(members.zones);
   const following = members.onChange((zones) => {
     reader.follow(zones);
+    tails.follow(zones);
     void clients.keep(addressesOf(members));
   });
   return {
     read: (request) => reader.read(request),
     meta: (localOnly) => reader.meta(localOnly),
+    tail: (request, gone) => tails.tail(request, gone),
     async [Symbol.asyncDispose](): Promise<void> {
+      tails[Symbol.dispose]();
       following[Symbol.dispose]();
       await clients[Symbol.asyncDispose]();
     },

@@ -66,26 +66,29 @@ export function readCarrier(bytes: Buffer): Carrier {
 }
 
 export function encodeReadRequest(request: ReadRequest): Buffer {
-  return Buffer.from(
-    logcache.v1.ReadRequest.encode(
-      logcache.v1.ReadRequest.fromObject({
-        source_id: request.sourceId,
-        start_time: String(request.startTime),
-        end_time: String(request.endTime),
-        limit: String(request.limit),
-        envelope_types: [...request.envelopeTypes],
-        descending: request.descending,
-        name_filter: request.nameFilter,
-        contains: request.contains,
-        matches: request.matches,
-        tags: [...request.tags],
-      }),
-    ).finish(),
-  );
+  return Buffer.from(logcache.v1.ReadRequest.encode(readRequestMessage(request)).finish());
 }
 
 export function decodeReadRequest(bytes: Buffer): ReadRequest {
-  const message = decode(() => logcache.v1.ReadRequest.decode(bytes));
+  return readRequestOf(decode(() => logcache.v1.ReadRequest.decode(bytes)));
+}
+
+export function readRequestMessage(request: ReadRequest): logcache.v1.ReadRequest {
+  return logcache.v1.ReadRequest.fromObject({
+    source_id: request.sourceId,
+    start_time: String(request.startTime),
+    end_time: String(request.endTime),
+    limit: String(request.limit),
+    envelope_types: [...request.envelopeTypes],
+    descending: request.descending,
+    name_filter: request.nameFilter,
+    contains: request.contains,
+    matches: request.matches,
+    tags: [...request.tags],
+  });
+}
+
+export function readRequestOf(message: logcache.v1.ReadRequest): ReadRequest {
   return {
     sourceId: message.source_id,
     startTime: int64(message.start_time),
@@ -136,13 +139,14 @@ export function decodeMetaResponse(bytes: Buffer): Map<string, MetaInfo> {
   );
 }
 
-type Int64 = number | { readonly high: number; readonly low: number };
+export type Int64 = number | { readonly high: number; readonly low: number };
 
-function int64(value: Int64): bigint {
+export function int64(value: Int64): bigint {
   return typeof value === 'number' ? BigInt(value) : joinTime(value.high, value.low);
 }
 
-function decode<T>(read: () => T): T {
+/** Reads a message; what is no message is a MalformedError. */
+export function decode<T>(read: () => T): T {
   try {
     return read();
   } catch (error) {
@@ -154,7 +158,7 @@ function decode<T>(read: () => T): T {
 }
 
 /** `batch` as field 1 of a message, and other fields behind it. */
-function framed(batch: Buffer, fields: Buffer = Buffer.alloc(0)): Buffer {
+export function framed(batch: Buffer, fields: Buffer = Buffer.alloc(0)): Buffer {
   const head = 1 + varintSize(batch.length);
   const bytes = Buffer.allocUnsafe(head + batch.length + fields.length);
   bytes[0] = FIELD_1;

@@ -50,3 +50,14 @@ export function sendFailures(metrics: Metrics): Counter {
 export function invalidIngress(metrics: Metrics): Counter {
   return metrics.counter('invalid_ingress', 'Send requests that could not be read.');
 }
+
+export function tailsGauge(metrics: Metrics, read: () => number): void {
+  metrics.gauge('log_cache_tails', 'Tails of this store that are open.', { read });
+}
+
+export function tailDropped(metrics: Metrics): Counter {
+  return metrics.counter(
+    'log_cache_tail_dropped',
+    'Envelopes dropped because whoever tails their source was slow.',
+  );
+}

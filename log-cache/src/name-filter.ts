@@ -43,6 +43,11 @@ export class NameFilter {
     this.#pattern = new Pattern(pattern);
   }
 
+  /** Forgets how long it has matched. */
+  renew(): void {
+    this.#matchingMs = 0;
+  }
+
   /** See Pattern. */
   get work(): number {
     return this.#pattern.work;

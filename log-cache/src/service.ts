@@ -18,8 +18,8 @@ import {
   promQlQuerierService,
   scanBatch,
 } from '@standpipe/protos';
-import { LOCAL_KEY } from './client.ts';
 import { asksForMore } from './envelope-filter.ts';
+import { LOCAL_KEY } from './local-key.ts';
 import {
   decodeMetaRequest,
   decodeReadRequest,
@@ -30,7 +30,10 @@ import {
 } from './messages.ts';
 import { writtenOnce } from './meta-bytes.ts';
 import { invalidIngress } from './metrics.ts';
-import { ReadError, type Reader } from './reader.ts';
+import type { Reader } from './reader.ts';
+import { statusOf } from './status-of.ts';
+import type { Tails } from './tail/tail.ts';
+import { tailService } from './tail/tail-service.ts';
 
 /** Response metadata: the nodes, as ZONE/INDEX, that could not be asked. */
 const PARTIAL_KEY = 'standpipe-partial';
@@ -45,6 +48,8 @@ export interface ServiceOptions {
   /** What this node holds, and what all hold. */
   readonly local: Reader;
   readonly cluster: Reader;
+  readonly localTails: Tails;
+  readonly clusterTails: Tails;
   readonly metrics: Metrics;
 }
 
@@ -57,6 +62,7 @@ export function logCacheServices(options: ServiceOptions): readonly GrpcService[
   return [
     ingress(options),
     egress(options),
+    tailService({ local: options.localTails, cluster: options.clusterTails }),
     refuse(promQlQuerierService, () => NO_PROMQL),
     refuse(orchestrationService, (method) => `method ${method} not implemented`),
   ];
@@ -131,14 +137,6 @@ function unary(answer: (call: Call) => Promise<Answer>) {
       (error: unknown) => callback(statusOf(error)),
     );
   };
-}
-
-function statusOf(error: unknown): Partial<grpc.StatusObject> {
-  if (error instanceof ReadError) return { code: error.code, details: error.message };
-  const text = error instanceof Error ? error.message : String(error);
-  const isTheirs = error instanceof MalformedError;
-  const details = isTheirs ? `grpc: error unmarshalling request: ${text}` : text;
-  return { code: grpc.status.INTERNAL, details };
 }
 
 function refuse(definition: grpc.ServiceDefinition, text: (method: string) => string): GrpcService {

@@ -4,8 +4,7 @@
  *     ascending    start ──▶ … ──▶ limit reached, at the end of a run of equal times ──▶ end
  *     a slice ends where the time changes, so the next one finds its place by time alone
  *
- * Hot: called for each read; the loop looks at each envelope in the range. The clock is asked once
- * for LOOKS_MAX envelopes, or after WORK_MAX of matching.
+ * Hot: called for each read; the loop looks at each envelope in the range.
  */
 
 import { status } from '@grpc/grpc-js';
@@ -13,14 +12,11 @@ import { MAX_MESSAGE_BYTES } from '@standpipe/plumbing';
 import { type BatchBuilder, compareTime } from '@standpipe/protos';
 import type { Cursor } from './cursor.ts';
 import { type Query, ReadError } from './reader.ts';
+import { Slice } from './slice.ts';
 
 /** What a response's own framing needs at most. */
 const FRAMING_BYTES = 16;
 const READ_BYTES_MAX = MAX_MESSAGE_BYTES - FRAMING_BYTES;
-
-const SLICE_MS = 4;
-const LOOKS_MAX = 256;
-const WORK_MAX = 50_000;
 
 export class Walk {
   readonly #query: Query;
@@ -30,8 +26,7 @@ export class Walk {
   /** Where the next slice begins: at this time, or before it when the order is descending. */
   #high: number;
   #low: number;
-  #looks = 0;
-  #work = 0;
+  readonly #slice = new Slice();
 
   constructor(query: Query) {
     const { high, low } = query.descending ? query.end : query.start;
@@ -43,12 +38,12 @@ export class Walk {
   /** Gathers what a slice finds; true, if there is no more to find. */
   go(cursor: Cursor, into: BatchBuilder): boolean {
     const { filter, descending, limit } = this.#query;
-    const overMs = performance.now() + SLICE_MS;
     let lastHigh = Number.NaN;
     let lastLow = 0;
     let seenHigh = this.#high;
     let seenLow = this.#low;
 
+    this.#slice.begin();
     filter.restart();
     cursor.seek(this.#high, this.#low);
     while (descending ? cursor.previous() : cursor.next()) {
@@ -56,7 +51,7 @@ export class Walk {
       if (this.#isOutside(timeHigh, timeLow)) return true;
       const isRun = timeHigh === lastHigh && timeLow === lastLow;
       if (this.#count + into.count >= limit && !isRun) return true;
-      if ((timeHigh !== seenHigh || timeLow !== seenLow) && this.#isTired(overMs)) {
+      if ((timeHigh !== seenHigh || timeLow !== seenLow) && this.#slice.isOver(filter.work)) {
         this.#pause(into, descending ? [seenHigh, seenLow] : [timeHigh, timeLow]);
         return false;
       }
@@ -68,15 +63,6 @@ export class Walk {
       this.#checkSize(into);
     }
     return true;
-  }
-
-  /** Whether the slice has been long enough. */
-  #isTired(overMs: number): boolean {
-    this.#looks += 1;
-    if (this.#looks < LOOKS_MAX && this.#query.filter.work - this.#work < WORK_MAX) return false;
-    this.#looks = 0;
-    this.#work = this.#query.filter.work;
-    return performance.now() >= overMs;
   }
 
   #pause(into: BatchBuilder, [high, low]: readonly [number, number]): void {

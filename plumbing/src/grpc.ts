@@ -10,18 +10,22 @@
  * (stream-pump.ts), and nowhere else.
  */
 
-import type { Http2Server, Http2Session, ServerHttp2Stream } from 'node:http2';
-import type { Socket } from 'node:net';
+import { once } from 'node:events';
+import { createSecureServer, createServer, type Http2Server } from 'node:http2';
+import type { AddressInfo } from 'node:net';
+import type { Server as TlsServer } from 'node:tls';
 import * as grpc from '@grpc/grpc-js';
 import { formatAddress } from './address.ts';
 import { announce } from './announce.ts';
 import { warnOfUnknown } from './cipher-suites.ts';
-import { FollowingClient, MutualTls } from './grpc-tls.ts';
+import { Connections } from './grpc-server/connections.ts';
+import { Dispatcher } from './grpc-server/dispatch.ts';
+import { FollowingClient } from './grpc-tls.ts';
 import { listenAddress, listenError } from './listen-error.ts';
 import type { Log } from './log.ts';
 import type { Metrics } from './metrics.ts';
 import { watchRefusals } from './refusals.ts';
-import type { Tls } from './tls.ts';
+import { contextOptions, type Tls } from './tls.ts';
 
 export const MAX_MESSAGE_BYTES: number = 10 * 1024 * 1024;
 export const WINDOW_BYTES: number = 1024 * 1024;
@@ -32,6 +36,7 @@ const REFUSED_HELP = 'Calls that were ended with an error, by its code.';
 const DRAIN_MS_DEFAULT = 5000;
 const STREAMS_MAX_DEFAULT = 10_000;
 const CONNECTIONS_MAX_DEFAULT = 5000;
+const HANDSHAKE_LIMIT_MS = 10_000;
 
 // A peer that answers no ping for this long is gone. Go peers refuse pings under 10 s apart.
 const KEEPALIVE_TIME_MS = 15_000;
@@ -41,9 +46,12 @@ const KEEPALIVE_LIMIT_MS = 20_000;
 const RECONNECT_FIRST_MS = 200;
 const RECONNECT_MAX_MS = 3000;
 
+/** Serves one method: its call, and how to answer it if it gets one message. */
+export type GrpcHandler = (call: never, answer: never) => unknown;
+
 export interface GrpcService {
   readonly definition: grpc.ServiceDefinition;
-  readonly implementation: grpc.UntypedServiceImplementation;
+  readonly implementation: Readonly<Record<string, GrpcHandler>>;
 }
 
 export interface GrpcListenOptions {
@@ -62,6 +70,9 @@ export interface GrpcListenOptions {
   readonly maxStreams?: number;
   /** Connections at a time. Default 5,000. */
   readonly maxConnections?: number;
+  /** How often a peer is pinged, and how long its answer may take. Default 15 and 20 s. */
+  readonly keepaliveMs?: number;
+  readonly keepaliveLimitMs?: number;
   /** Listen without TLS on an address that others can reach. */
   readonly allowPublic?: boolean;
 }
@@ -90,40 +101,38 @@ export async function listenGrpc(options: GrpcListenOptions): Promise<GrpcListen
     secure: tls !== undefined,
     allowPublic: options.allowPublic === true,
   });
-  quietGrpc();
-
-  const server = new grpc.Server({
-    'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
-    'grpc.max_send_message_length': MAX_MESSAGE_BYTES,
-    'grpc.max_concurrent_streams': options.maxStreams ?? STREAMS_MAX_DEFAULT,
-    'grpc.keepalive_time_ms': KEEPALIVE_TIME_MS,
-    'grpc.keepalive_timeout_ms': KEEPALIVE_LIMIT_MS,
-    'grpc.enable_channelz': 0,
-  });
-  const insides = insidesOf(server);
-  insides.configure();
-
   const draining = new AbortController();
   const services =
     typeof options.services === 'function' ? options.services(draining.signal) : options.services;
-  for (const { definition, implementation } of services) {
-    server.addService(definition, implementation);
-  }
+  const dispatcher = new Dispatcher({
+    services,
+    receiveBytesMax: MAX_MESSAGE_BYTES,
+    sendBytesMax: MAX_MESSAGE_BYTES,
+    onStatus: refusalCounter(metrics),
+  });
 
   if (tls !== undefined) warnOfUnknown(tls.suites, log);
-  const credentials =
-    tls === undefined
-      ? grpc.ServerCredentials.createInsecure()
-      : new MutualTls(tls, { log, metrics });
-  const port = await bind(server, formatAddress(wanted), credentials);
-  const connections = insides.watch(
-    options.maxConnections ?? CONNECTIONS_MAX_DEFAULT,
-    (http2Server) => {
-      watchRefusals(http2Server, { kind: 'grpc', log, metrics });
-      if (metrics !== undefined) http2Server.on('stream', countRefused(metrics));
-    },
+  const server = http2Server(tls, options.maxStreams ?? STREAMS_MAX_DEFAULT);
+  server.maxConnections = options.maxConnections ?? CONNECTIONS_MAX_DEFAULT;
+  const connections = new Connections(server, {
+    windowBytes: WINDOW_BYTES,
+    keepaliveMs: options.keepaliveMs ?? KEEPALIVE_TIME_MS,
+    keepaliveLimitMs: options.keepaliveLimitMs ?? KEEPALIVE_LIMIT_MS,
+  });
+  watchRefusals(server, { kind: 'grpc', log, metrics });
+  server.on('stream', dispatcher.serve);
+  try {
+    server.listen(wanted.port, wanted.host);
+    await once(server, 'listening');
+  } catch (error) {
+    throw listenError(formatAddress(wanted), error);
+  }
+  const following = tls?.source?.follow(
+    (pem) => (server as unknown as TlsServer).setSecureContext(contextOptions(pem, tls.suites)),
+    { log, metrics },
   );
 
+  const { port } = server.address() as AddressInfo; // It listens on TCP.
   const address = formatAddress({ host: wanted.host, port });
   announce('grpc', address);
   return {
@@ -131,15 +140,38 @@ export async function listenGrpc(options: GrpcListenOptions): Promise<GrpcListen
     port,
     draining: draining.signal,
     async [Symbol.asyncDispose](): Promise<void> {
-      const drained = new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
+      following?.[Symbol.dispose]();
+      const drained = new Promise<void>((resolve) => server.close(() => resolve()));
       draining.abort();
-      const cut = setTimeout(() => {
-        server.forceShutdown();
-        for (const connection of connections) connection.destroy();
-      }, options.drainMs ?? DRAIN_MS_DEFAULT);
+      connections.drain();
+      const cut = setTimeout(() => connections.cut(), options.drainMs ?? DRAIN_MS_DEFAULT);
       await drained;
       clearTimeout(cut);
     },
+  };
+}
+
+function http2Server(tls: Tls | undefined, maxConcurrentStreams: number): Http2Server {
+  const options = {
+    settings: { maxConcurrentStreams, initialWindowSize: WINDOW_BYTES },
+    // What a connection may hold is bounded by its windows, and by who writes to its streams.
+    maxSessionMemory: Number.MAX_SAFE_INTEGER,
+  };
+  if (tls === undefined) return createServer(options);
+  const verify = { requestCert: true, rejectUnauthorized: true };
+  return createSecureServer({
+    ...options,
+    ...contextOptions(tls, tls.suites),
+    ...verify,
+    handshakeTimeout: HANDSHAKE_LIMIT_MS,
+  });
+}
+
+/** Counts the calls that this server ended with an error, by its code. */
+function refusalCounter(metrics: Metrics | undefined): (code: grpc.status) => void {
+  return (code) => {
+    if (code === grpc.status.OK) return;
+    metrics?.counter(REFUSED_NAME, REFUSED_HELP, { code: grpc.status[code] ?? 'UNKNOWN' }).add(1);
   };
 }
 
@@ -168,82 +200,10 @@ export function dial(options: DialOptions): grpc.Client {
   });
 }
 
-function bind(
-  server: grpc.Server,
-  address: string,
-  credentials: grpc.ServerCredentials,
-): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.bindAsync(address, credentials, (error, port) => {
-      if (error === null) resolve(port);
-      else reject(listenError(address, error));
-    });
-  });
-}
-
 /**
  * grpc-js prints to stderr what it also tells by an error or a status. Ours go through the log,
  * with limits, so that is switched off.
  */
 function quietGrpc(): void {
   grpc.setLogVerbosity(grpc.logVerbosity.NONE);
-}
-
-/**
- * Counts the calls that this server ended with an error, among them those that grpc-js refuses
- * before a handler hears of them: a message too large, a method that nobody serves.
- */
-function countRefused(metrics: Metrics): (stream: ServerHttp2Stream) => void {
-  return (stream) => {
-    stream.once('close', () => {
-      // A call that is refused at once has its status in the headers, for there is nothing else.
-      const status = stream.sentTrailers?.['grpc-status'] ?? stream.sentHeaders?.['grpc-status'];
-      const code = Number(status ?? grpc.status.OK);
-      if (code === grpc.status.OK) return;
-      metrics.counter(REFUSED_NAME, REFUSED_HELP, { code: grpc.status[code] ?? 'UNKNOWN' }).add(1);
-    });
-  };
-}
-
-/** What of grpc.Server is private in its types, and needed here. */
-interface ServerInsides {
-  readonly commonServerOptions: { settings?: Record<string, unknown>; [name: string]: unknown };
-  readonly http2Servers: ReadonlyMap<Http2Server, unknown>;
-}
-
-/**
- * The one place that reaches into grpc-js. Its server knows no option for flow control windows
- * (grpc-node pull request 3058), so the stream's window goes into the HTTP/2 settings before
- * binding, and the connection's is set on each session; both are needed. It gives no way to its
- * sockets either, without which a connection that never finished its handshake can't be cut.
- * package.json therefore pins the exact version, and a test proves the windows.
- */
-function insidesOf(server: grpc.Server): {
-  configure(): void;
-  watch(maxConnections: number, onServer: (server: Http2Server) => void): ReadonlySet<Socket>;
-} {
-  const insides = server as unknown as ServerInsides; // Private, as said above.
-  const connections = new Set<Socket>();
-  return {
-    configure() {
-      const options = insides.commonServerOptions;
-      options.settings = { ...options.settings, initialWindowSize: WINDOW_BYTES };
-    },
-    watch(maxConnections, onServer) {
-      for (const http2Server of insides.http2Servers.keys()) {
-        http2Server.maxConnections = maxConnections;
-        http2Server.on(
-          'session',
-          (session: Http2Session & { setLocalWindowSize(n: number): void }) =>
-            session.setLocalWindowSize(WINDOW_BYTES),
-        );
-        http2Server.on('connection', (socket: Socket) => {
-          connections.add(socket);
-          socket.once('close', () => connections.delete(socket));
-        });
-        onServer(http2Server);
-      }
-      return connections;
-    },
-  };
 }

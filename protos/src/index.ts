@@ -1,4 +1,4 @@
-export { events, logcache, loggregator, plumbing } from '../gen/messages.js';
+export { events, logcache, loggregator, plumbing, standpipe } from '../gen/messages.js';
 export { Batch, Kind } from './batch.ts';
 export { BatchBuilder } from './builder.ts';
 export { ByteMap, hashBytes } from './byte-map.ts';
@@ -31,6 +31,7 @@ export {
   promQlQuerierService,
   type RawMethod,
   type RawService,
+  tailsService,
 } from './services.ts';
 export { ownerOf, ShardOwners, type Zone } from './sharding.ts';
 export { TAG_KEYS_MAX, TagKeys } from './tag-keys.ts';

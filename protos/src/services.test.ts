@@ -31,6 +31,8 @@ const METHODS: readonly (readonly [services.RawMethod, string, boolean, boolean]
   ],
   [services.orchestrationService.listRanges, '/logcache.v1.Orchestration/ListRanges', false, false],
   [services.orchestrationService.setRanges, '/logcache.v1.Orchestration/SetRanges', false, false],
+  // Ours alone.
+  [services.tailsService.tail, '/standpipe.v1.Tails/Tail', false, true],
 ];
 
 for (const [method, path, requestStream, responseStream] of METHODS) {

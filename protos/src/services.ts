@@ -67,6 +67,11 @@ export const orchestrationService: RawService<
   setRanges: unary('/logcache.v1.Orchestration/SetRanges'),
 };
 
+/** `standpipe.v1.Tails`: what a Log Cache of ours takes in, as it comes. */
+export const tailsService: RawService<'tail'> = {
+  tail: serverStream('/standpipe.v1.Tails/Tail'),
+};
+
 function unary(path: string): RawMethod {
   return method(path, { requestStream: false, responseStream: false });
 }

@@ -37,6 +37,7 @@ import {
   writeProcessId,
   writeVisible,
 } from './header-text.ts';
+import { LogMemo } from './log-memo.ts';
 import { TimeWriter } from './time-text.ts';
 
 /** What is the same for all messages of one drain. */
@@ -91,6 +92,7 @@ export class Rfc5424Writer {
 
   readonly #frames: FrameBuffer;
   readonly #time = new TimeWriter();
+  readonly #memo = new LogMemo();
   readonly #parts = new EnvelopeParts();
   readonly #log = new LogParts();
   readonly #named = new NamedParts();
@@ -102,6 +104,7 @@ export class Rfc5424Writer {
   #bytes: Buffer = Buffer.alloc(0);
   #size = 0;
   #tagCount = 0;
+  #textStart = 0;
   #style: MessageStyle = { hostname: this.#bytes, metadata: true };
   #out: Buffer = this.#bytes;
 
@@ -116,6 +119,8 @@ export class Rfc5424Writer {
   write(bytes: Buffer, start: number, end: number, style: MessageStyle): number {
     const frames = this.#frames;
     const { byteLength, count } = frames;
+    const known = this.#memo.find(bytes, start, end, style);
+    if (known !== undefined) return this.#writeRemembered(bytes, end - start, known);
     const parts = this.#parts.read(bytes, start, end);
     this.#bytes = parts.bytes as Buffer; // What was given; or a copy, which protos makes a Buffer.
     this.#size = end - start;
@@ -153,7 +158,27 @@ export class Rfc5424Writer {
     const out = this.#out;
     if (at === data) out[at++] = DASH;
     out[at++] = SPACE;
-    at = writePayload(out, at, this.#bytes, log.payloadStart, log.payloadEnd);
+    this.#memo.keep(this.#style, out.subarray(this.#textStart, at));
+    return this.#writeText(at, log);
+  }
+
+  /** A log of which all but time and text is known. */
+  #writeRemembered(bytes: Buffer, size: number, text: Buffer): number {
+    const { log, timeHigh, timeLow } = this.#memo;
+    this.#bytes = bytes;
+    let at = this.#frames.begin(2 * size + ROOM);
+    const out = this.#frames.bytes;
+    this.#out = out;
+    at = writeText(out, at, priorityOf(log.type));
+    at = this.#time.write(out, at, timeHigh | 0, timeLow);
+    at += text.copy(out, at);
+    this.#frames.end(this.#writeText(at, log));
+    return 1;
+  }
+
+  #writeText(offset: number, { payloadStart, payloadEnd }: LogParts): number {
+    const out = this.#out;
+    let at = writePayload(out, offset, this.#bytes, payloadStart, payloadEnd);
     if (out[at - 1] !== NEWLINE) out[at++] = NEWLINE;
     return at;
   }
@@ -221,6 +246,7 @@ export class Rfc5424Writer {
     const out = this.#out;
     at = writeText(out, at, priority);
     at = this.#time.write(out, at, parts.timeHigh | 0, parts.timeLow);
+    this.#textStart = at;
     out[at++] = SPACE;
     at = this.#writeHostname(parts, at);
     if (at === REFUSED) return this.#refuse('the host name is not visible ASCII');

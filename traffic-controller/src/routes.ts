@@ -72,6 +72,7 @@ HTTP       /apps/GUID/recentlogs       its recent logs, as multipart/x-protobuf
            /api/v1/info
            /api/v1/meta                sources that Log Cache holds
            /api/v1/read/SOURCE         its recent envelopes
+           /api/v1/tail/SOURCE         its envelopes as they come, as server-sent events
            /v2/read?log                server-sent events, if a gateway is set
            /set-cookie
 `;
@@ -190,7 +191,7 @@ async function readStream(
 /** `info` is for all; a source, for who may see it; the rest, for operators. */
 function mayReadCache(ctx: Koa.Context, path: string, access: Access): Promise<boolean> {
   if (path === '/api/v1/info') return Promise.resolve(true);
-  const sourceId = /^\/api\/v1\/read\/(.+)$/.exec(path)?.[1];
+  const sourceId = /^\/api\/v1\/(?:read|tail)\/(.+)$/.exec(path)?.[1];
   return access.mayRead(ctx.req.headers, sourceId === undefined ? [] : [sourceId]);
 }
 

@@ -75,6 +75,18 @@ test('over HTTP/2 there are no websockets, but all else', async (t) => {
   }
 });
 
+test('a tail comes over HTTP/2, too', async (t) => {
+  const { port, ca } = await start(t);
+  const session = http2.connect(`https://127.0.0.1:${port}`, { ca, servername: 'gateway' });
+  t.teardown(() => session.close());
+  const stream = session.request({ ':path': '/api/v1/tail/an-app' });
+  const [headers] = (await once(stream, 'response')) as [http2.IncomingHttpHeaders];
+  t.like(headers, { ':status': 200, 'content-type': 'text/event-stream' });
+  const [part] = (await once(stream, 'data')) as [Buffer];
+  t.regex(String(part), /^(id: |event: missing)/);
+  stream.close();
+});
+
 test('a websocket comes by HTTP/1.1 on the same port', async (t) => {
   const { port, ca, doppler } = await start(t);
   const options = { ca, servername: 'gateway', ALPNProtocols: ['http/1.1'] };

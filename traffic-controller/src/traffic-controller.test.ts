@@ -323,7 +323,7 @@ test('it serves while no Doppler can be reached', async (t) => {
   t.is(client.readyState, WebSocket.OPEN);
 });
 
-test('/api/v1 reads what the Dopplers keep', async (t) => {
+test('/api/v1 reads what the Dopplers keep, and follows it until it ends', async (t) => {
   const { doppler: tls } = await testTls({ name: 'doppler', dns: ['log-cache'] });
   const metrics = new Metrics({ origin: 'test' });
   const members = staticMembers([]);
@@ -347,6 +347,20 @@ test('/api/v1 reads what the Dopplers keep', async (t) => {
   t.is(status, 200);
   const [envelope] = JSON.parse(body).envelopes.batch;
   t.is(Buffer.from(envelope.log.payload, 'base64').toString(), 'line 7');
+
+  const request = http.get(`http://${controller.address}/api/v1/tail/an-app?start_time=0`);
+  const [tail] = (await once(request, 'response')) as [http.IncomingMessage];
+  let events = '';
+  tail.on('data', (part) => {
+    events += part;
+  });
+  await eventually(() => events.includes('"envelopes"'));
+  t.true(scanBatch(encodeBatch([numberedLog('an-app', 8)]), batch));
+  cache.put(batch);
+  await eventually(() => events.split('"envelopes"').length === 3);
+  const ended = once(tail, 'end');
+  await controller[Symbol.asyncDispose]();
+  await ended;
 });
 
 test('/v2/read is what the gateway says, as it says it, until either side goes', async (t) => {

@@ -98,6 +98,15 @@ export function readParams(sourceId: string, form: Form): ReadRequest {
   });
 }
 
+/** What to tail: as `read`, but that nothing older is wanted unless a start is given. */
+export function tailParams(
+  sourceId: string,
+  form: Form,
+): { readonly read: ReadRequest; readonly backlog: boolean } {
+  const read = readParams(sourceId, form);
+  return { read, backlog: valuesOf(form, START_TIME).length > 0 };
+}
+
 export function metaParams(form: Form): { readonly localOnly: boolean } {
   checkPaths(form, [LOCAL_ONLY]);
   return { localOnly: single(form, LOCAL_ONLY) ?? false };

@@ -3,6 +3,7 @@
  *
  *     GET /api/v1/read/SOURCE   ?start_time &end_time &limit &envelope_types &descending &name_filter
  *                               &contains &matches &tag
+ *     GET /api/v1/tail/SOURCE   as it comes; the same filters, ?start_time
  *     GET /api/v1/meta          ?local_only
  *     GET /api/v1/info
  *
@@ -19,15 +20,19 @@ import { uptime } from 'node:os';
 import { status } from '@grpc/grpc-js';
 import { JsonWriter } from '@standpipe/protos';
 import type { Context, Middleware } from 'koa';
+import { EnvelopeFilter } from '../envelope-filter.ts';
 import { writtenOnce } from '../meta-bytes.ts';
 import { ReadError, type Reader } from '../reader.ts';
 import { NO_PROMQL } from '../service.ts';
+import type { Tails } from '../tail/tail.ts';
 import { Compression } from './compression.ts';
+import { placesOf } from './event-id.ts';
 import { readForm } from './form.ts';
 import { errorBody, infoBody, metaBody, promQlErrorBody, readBody } from './json.ts';
-import { metaParams, readParams, sourceIdOf } from './params.ts';
+import { metaParams, readParams, sourceIdOf, tailParams } from './params.ts';
 import { cleanPath, redirect } from './paths.ts';
 import { httpStatusOf } from './status.ts';
+import { answerTail } from './tail.ts';
 import { timeoutOf, within } from './timeout.ts';
 
 export interface LogCacheRoutesOptions {
@@ -35,17 +40,20 @@ export interface LogCacheRoutesOptions {
   readonly version?: string;
   /** How long the machine has been up. */
   readonly uptimeSeconds?: () => number;
+  /** Who gives tails; without it there is no such path. */
+  readonly tails?: Tails | undefined;
 }
 
 const VERSION_DEFAULT = '3.2.0';
 const PARTIAL_HEADER = 'Standpipe-Partial';
 const ROOT = '/api/v1';
 const READ = `${ROOT}/read`;
+const TAIL = `${ROOT}/tail`;
 const OLD_ROOT = '/v1';
 const JSON_TYPE = 'application/json';
 
 export function logCacheRoutes(reader: Reader, options: LogCacheRoutesOptions = {}): Middleware {
-  const { version = VERSION_DEFAULT, uptimeSeconds = uptime } = options;
+  const { version = VERSION_DEFAULT, uptimeSeconds = uptime, tails } = options;
   const writer = new JsonWriter();
   const metaOnce = writtenOnce(metaBody);
   const compression = new Compression();
@@ -64,6 +72,8 @@ export function logCacheRoutes(reader: Reader, options: LogCacheRoutesOptions = 
       await answerCall(ctx, () =>
         answerRead(ctx, { reader, writer, compression, path: path.slice(READ.length) }),
       );
+    } else if (tails !== undefined && path.startsWith(`${TAIL}/`)) {
+      await answerCall(ctx, () => tail(ctx, { tails, writer, path: path.slice(TAIL.length) }));
     } else if (path === `${ROOT}/meta`) {
       await answerCall(ctx, () => answerMeta(ctx, { reader, compression, bodyOf: metaOnce }));
     } else {
@@ -109,15 +119,33 @@ async function answerRead(
   const timeoutMs = timeoutOf(ctx.get('Grpc-Timeout'));
   const form = await readForm(ctx);
   const sourceId = sourceIdOf(path);
-  if (sourceId === undefined) {
-    ctx.set('Content-Type', 'text/plain; charset=utf-8');
-    ctx.set('Connection', 'close');
-    ctx.status = 400;
-    ctx.body = '400 Bad Request';
-    return;
-  }
+  if (sourceId === undefined) return answerBadPath(ctx);
   const { batch, unreachable } = await within(timeoutMs, reader.read(readParams(sourceId, form)));
   await answerResult(ctx, { body: readBody(batch, writer), unreachable, compression });
+}
+
+interface TailOptions {
+  readonly tails: Tails;
+  readonly writer: JsonWriter;
+  readonly path: string;
+}
+
+async function tail(ctx: Context, { tails, writer, path }: TailOptions): Promise<void> {
+  const form = await readForm(ctx);
+  const sourceId = sourceIdOf(path);
+  if (sourceId === undefined) return answerBadPath(ctx);
+  const { read, backlog } = tailParams(sourceId, form);
+  new EnvelopeFilter(read); // Refused here, before an answer has begun.
+  const after = placesOf(ctx.get('Last-Event-ID'));
+  await answerTail(ctx, { tails, request: { read, backlog, after }, writer });
+}
+
+/** What Go's server says of escapes that are none. */
+function answerBadPath(ctx: Context): void {
+  ctx.set('Content-Type', 'text/plain; charset=utf-8');
+  ctx.set('Connection', 'close');
+  ctx.status = 400;
+  ctx.body = '400 Bad Request';
 }
 
 interface MetaOptions {

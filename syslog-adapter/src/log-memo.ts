@@ -1,0 +1,132 @@
+/**
+ * What stands between time and text in the messages of logs, remembered: two logs of one instance
+ * differ in these two only, and the rest is most of the work (rfc5424.bench.ts).
+ *
+ *     envelope   │ timestamp │ head: source id … │ log │ tail: instance id, tags … │
+ *     message    <14>1 time  │ text: ` org.space.app GUID [APP/0] - [tags@47450 …] ` │ payload
+ *
+ * A log whose head and tail are byte for byte those of an earlier one of the same drain gets the
+ * same text. There are SLOTS places, found by a hash; whoever comes to a place last has it, so
+ * logs that never repeat cost a copy of their bytes and spoil nothing else. A log with more than
+ * ENTRY_BYTES_MAX beside its payload is not remembered, which bounds all to SLOTS times that.
+ *
+ * Hot: a hit costs a hash of the ids and two comparisons.
+ */
+
+import { FieldReader, LogParts } from '@standpipe/protos';
+
+const SLOTS = 1024;
+const ENTRY_BYTES_MAX = 4096;
+
+const TIMESTAMP = 0x08;
+const SOURCE_ID = 0x12;
+const LOG = 0x22;
+/** Of the tail, so many bytes go into the hash: they hold the instance. */
+const HASHED_TAIL_BYTES = 8;
+
+/** The fields of an envelope of which there may be one: its time, and its message. */
+const TIMESTAMP_FIELD = 1;
+const MESSAGE_FIELDS: readonly number[] = [4, 5, 6, 7, 10];
+
+interface Entry {
+  readonly style: object;
+  /** Head and tail, one after the other. */
+  readonly around: Buffer;
+  readonly headBytes: number;
+  readonly text: Buffer;
+}
+
+export class LogMemo {
+  /** Of the log that was found last. */
+  timeHigh = 0;
+  timeLow = 0;
+  readonly log: LogParts = new LogParts();
+
+  readonly #entries: (Entry | undefined)[] = new Array<undefined>(SLOTS).fill(undefined);
+  readonly #fields = new FieldReader();
+  // The envelope that was looked for last, and its place; none, if it is not to be remembered.
+  #bytes: Buffer = Buffer.alloc(0);
+  #start = 0;
+  #headStart = 0;
+  #headEnd = 0;
+  #tailStart = 0;
+  #end = 0;
+  #slot = -1;
+
+  /** The text of the envelope bytes[start, end), if it is a log whose like has been written. */
+  find(bytes: Buffer, start: number, end: number, style: object): Buffer | undefined {
+    this.#slot = -1;
+    if (!this.#divide(bytes, start, end)) return undefined;
+    const headBytes = this.#headEnd - this.#headStart;
+    const bothBytes = headBytes + end - this.#tailStart;
+    if (bothBytes > ENTRY_BYTES_MAX) return undefined;
+    this.#bytes = bytes;
+    this.#start = start;
+    this.#slot = this.#hash(bytes) & (SLOTS - 1);
+    const entry = this.#entries[this.#slot];
+    if (entry === undefined || entry.style !== style || entry.headBytes !== headBytes) {
+      return undefined;
+    }
+    const { around } = entry;
+    if (around.length !== bothBytes) return undefined;
+    // The tail first: it is where instances differ.
+    if (around.compare(bytes, this.#tailStart, end, headBytes, bothBytes) !== 0) return undefined;
+    if (around.compare(bytes, this.#headStart, this.#headEnd, 0, headBytes) !== 0) return undefined;
+    return entry.text;
+  }
+
+  /** Remembers the text of the log that was just looked for, if its envelope is of the usual form. */
+  keep(style: object, text: Buffer): void {
+    if (this.#slot < 0 || text.length > ENTRY_BYTES_MAX || !this.#isPlain()) return;
+    const bytes = this.#bytes;
+    const head = bytes.subarray(this.#headStart, this.#headEnd);
+    const tail = bytes.subarray(this.#tailStart, this.#end);
+    this.#entries[this.#slot] = {
+      style,
+      around: Buffer.concat([head, tail]),
+      headBytes: head.length,
+      text: Buffer.from(text),
+    };
+  }
+
+  /** Finds timestamp and log in an envelope that begins with timestamp, source id and log. */
+  #divide(bytes: Buffer, start: number, end: number): boolean {
+    if (bytes[start] !== TIMESTAMP) return false;
+    const fields = this.#fields.over(bytes, start, end);
+    fields.next();
+    this.timeHigh = fields.high;
+    this.timeLow = fields.low;
+    this.#headStart = fields.end;
+    if (bytes[fields.end] !== SOURCE_ID || !fields.next()) return false;
+    this.#headEnd = fields.end;
+    if (bytes[fields.end] !== LOG || !fields.next()) return false;
+    this.log.read(bytes, fields.start, fields.end);
+    this.#tailStart = fields.end;
+    this.#end = end;
+    return true;
+  }
+
+  #hash(bytes: Buffer): number {
+    let hash = this.#end - this.#tailStart;
+    for (let at = this.#headStart; at < this.#headEnd; at += 1) {
+      hash = Math.imul(hash ^ (bytes[at] as number), 0x01000193); // Within the envelope.
+    }
+    const stop = Math.min(this.#end, this.#tailStart + HASHED_TAIL_BYTES);
+    for (let at = this.#tailStart; at < stop; at += 1) {
+      hash = Math.imul(hash ^ (bytes[at] as number), 0x01000193);
+    }
+    return hash ^ (hash >>> 15);
+  }
+
+  /** Of a field that is there twice the last counts, so such an envelope is not what it seems. */
+  #isPlain(): boolean {
+    let times = 0;
+    let messages = 0;
+    const fields = this.#fields.over(this.#bytes, this.#start, this.#end);
+    while (fields.next()) {
+      if (fields.field === TIMESTAMP_FIELD) times += 1;
+      if (MESSAGE_FIELDS.includes(fields.field)) messages += 1;
+    }
+    return times === 1 && messages === 1;
+  }
+}
