@@ -19,14 +19,17 @@ export interface TestPipelineOptions {
   readonly apps?: readonly object[];
   /** The content of the bindings file: a list of bindings. */
   readonly bindings?: readonly object[];
+  /** The content of the platform's file: with it, the public doors speak TLS and want tokens. */
+  readonly platform?: object;
   readonly env?: TopologyOptions['env'];
   readonly envOf?: TopologyOptions['envOf'];
 }
 
 export interface TestPipeline {
   readonly pipeline: Pipeline;
-  /** `http://HOST:PORT` of the front door, and of the gateway. */
+  /** `http://HOST:PORT`, or `https://` with a platform, of the front door. */
   readonly front: string;
+  /** `http://HOST:PORT` of the gateway. */
   readonly gateway: string;
   readonly appsFile: string;
   readonly bindingsFile: string;
@@ -48,6 +51,8 @@ export async function testPipeline(
   const bindingsFile = join(folder, 'bindings.yml');
   await writeFile(appsFile, stringify(options.apps ?? []));
   await writeFile(bindingsFile, stringify(options.bindings ?? []));
+  const platformFile = join(folder, 'platform.yml');
+  if (options.platform) await writeFile(platformFile, stringify(options.platform));
 
   const lines: string[] = [];
   const pipeline = await Pipeline.start({
@@ -56,6 +61,7 @@ export async function testPipeline(
     portOf: await freePorts(listenersOf(zones)),
     bindingsFile,
     ...(options.apps ? { appsFile } : {}),
+    ...(options.platform ? { secure: { platformFile } } : {}),
     env: { METRICS_INTERVAL: '500ms', ...options.env },
     ...(options.envOf ? { envOf: options.envOf } : {}),
     onLine: ({ name }, line) => lines.push(`${name}: ${line}`),
@@ -64,7 +70,7 @@ export async function testPipeline(
 
   return {
     pipeline,
-    front: `http://${pipeline.process('traffic-controller').address('ws')}`,
+    front: `${options.platform ? 'https' : 'http'}://${pipeline.process('traffic-controller').address('ws')}`,
     gateway: `http://${pipeline.process('rlp-gateway').address('http')}`,
     appsFile,
     bindingsFile,

@@ -10,6 +10,8 @@ export interface AskOptions {
   readonly body?: string;
   /** The PEM of the authority of the server's certificate. */
   readonly ca?: Buffer;
+  /** The name that its certificate must have; without it, the host of the URL. */
+  readonly serverName?: string;
 }
 
 export interface Answer {
@@ -60,15 +62,22 @@ export class TextStream implements Disposable {
 }
 
 function begin(url: string, options: AskOptions): Promise<IncomingMessage> {
-  const { method = options.body === undefined ? 'GET' : 'POST', headers, body, ca } = options;
+  const { method = options.body === undefined ? 'GET' : 'POST', headers, body } = options;
   const form = body === undefined ? {} : { 'Content-Type': 'application/x-www-form-urlencoded' };
   return new Promise((resolve, reject) => {
     const settings = { method, headers: { ...form, ...headers }, agent: false };
     const request = url.startsWith('https:')
-      ? https.request(url, ca === undefined ? settings : { ...settings, ca })
+      ? https.request(url, { ...settings, ...tlsOf(options) })
       : http.request(url, settings);
     request.once('response', resolve);
     request.once('error', reject);
     request.end(body);
   });
+}
+
+function tlsOf({ ca, serverName }: AskOptions): https.RequestOptions {
+  return {
+    ...(ca === undefined ? {} : { ca }),
+    ...(serverName === undefined ? {} : { servername: serverName }),
+  };
 }

@@ -1,21 +1,20 @@
 /** `npm start` as a person types it: its table, what its commands show, and how it ends. */
 
-import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdir, readFile, rm } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { eventually } from '@standpipe/plumbing/testing';
-import test, { type ExecutionContext } from 'ava';
+import test from 'ava';
 import { WebSocketReader } from '../clients/readers.ts';
 import { localPorts } from '../ports.ts';
 import { hasRsyslog } from '../rsyslog.ts';
+import { begun, randomOffset, started } from './testing.ts';
 
-const START = fileURLToPath(new URL('../start.js', import.meta.url));
 const METRICS_PAGE = new URL('../../../docs/metrics.md', import.meta.url);
 const STOP_LIMIT_MS = 10_000;
 
 test.serial('starts, shows real data at every exit, and leaves nothing behind', async (t) => {
-  const offset = 10_000 + Math.floor(Math.random() * 20_000);
+  const offset = randomOffset();
   const portOf = localPorts(offset);
   const local = await started(t, ['--app', 'mine=echo hello from mine; sleep 300'], offset);
   const front = `http://127.0.0.1:${portOf('traffic-controller')}`;
@@ -80,7 +79,7 @@ test.serial('starts, shows real data at every exit, and leaves nothing behind', 
 });
 
 test.serial('says which port is in use, and starts nothing', async (t) => {
-  const offset = 10_000 + Math.floor(Math.random() * 20_000);
+  const offset = randomOffset();
   const taken = localPorts(offset)('traffic-controller');
   const { createServer } = await import('node:net');
   const server = createServer().listen(taken, '127.0.0.1');
@@ -97,48 +96,6 @@ test.serial('says what it takes when it is called with something else', async (t
   t.deepEqual(await once(child, 'exit'), [1, null]);
   t.regex(screen(), /--app takes NAME=COMMAND/);
 });
-
-interface Local {
-  readonly child: ChildProcess;
-  /** All that it has printed. */
-  readonly screen: () => string;
-}
-
-async function started(
-  t: ExecutionContext,
-  args: readonly string[],
-  offset: number,
-): Promise<Local> {
-  const local = begun(t, args, offset);
-  await eventually(() => local.screen().includes('Ctrl-C drains'), { timeoutMs: 60_000 });
-  return local;
-}
-
-function begun(t: ExecutionContext, args: readonly string[], offset: number): Local {
-  const child = spawn(process.execPath, [START, ...args], {
-    env: { ...process.env, PORT_OFFSET: String(offset), CONTAINER_METRICS_INTERVAL: '2s' },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let text = '';
-  child.stdout?.on('data', (chunk) => {
-    text += chunk;
-  });
-  child.stderr?.on('data', (chunk) => {
-    text += chunk;
-  });
-  t.teardown(async () => {
-    if (child.exitCode !== null || child.signalCode) return;
-    child.kill('SIGINT');
-    await once(child, 'exit');
-  });
-  t.teardown(() => rm(stateOf(offset), { recursive: true, force: true }));
-  return { child, screen: () => text };
-}
-
-/** Where `npm start` keeps what it generates for this offset. */
-function stateOf(offset: number): string {
-  return fileURLToPath(new URL(`../../../.standpipe-${offset}`, import.meta.url));
-}
 
 async function payloads(front: string, source: string): Promise<string[]> {
   const url = `${front}/api/v1/read/${source}?descending=true&limit=1000&envelope_types=LOG`;

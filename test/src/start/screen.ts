@@ -84,7 +84,7 @@ function tries(options: ScreenOptions): Row[] {
     ['logs as server-sent events', curl('/v2/read?log', '-N')],
     [
       'a metric of your own, to be read at /api/v1/read/demo',
-      `echo 'demo.visits:1|c|#page:home' | nc -u -w1 127.0.0.1 ${portOf('statsd-injector')}`,
+      `bash -c "echo 'demo.visits:1|c|#page:home' >/dev/udp/127.0.0.1/${portOf('statsd-injector')}"`,
     ],
     ...(rsyslog ? [['the drain of the shop', `tail -f ${rsyslog.file}`] as const] : []),
     ...apps
@@ -111,20 +111,20 @@ function doorOf({ secure, portOf, pipeline }: ScreenOptions): Door {
       nozzle: `${nozzle} ws://${front}`,
     };
   }
-  const ca = `${pipeline.certificates}/ca.crt`;
-  const curl = `curl --cacert ${ca}`;
+  const curl = 'curl --cacert "$CA"';
+  const tokenOf = (user: string): string =>
+    `TOKEN=$(${curl} -s -u cf: -d 'grant_type=password&username=${user}&password=${user}' https://${front}/oauth/token | sed 's/.*"access_token":"\\([^"]*\\).*/\\1/')`;
   return {
     token: [
-      [
-        'a token for all else that is here; it lasts ten minutes (or dev, who may read only the apps)',
-        `TOKEN=$(${curl} -s -u cf: -d 'grant_type=password&username=admin&password=admin' https://${front}/oauth/token | sed 's/.*"access_token":"\\([^"]*\\).*/\\1/')`,
-      ],
+      ['whose certificates to believe', `CA='${pipeline.certificates}/ca.crt'`],
+      ['a token to read everything with; it lasts an hour', tokenOf('admin')],
+      ['or one to read only the apps with', tokenOf('dev')],
     ],
     curl: (path, flag) =>
       [curl, flag, `-H "Authorization: bearer $TOKEN" 'https://${front}${path}'`]
         .filter(Boolean)
         .join(' '),
-    nozzle: `TOKEN=$TOKEN NODE_EXTRA_CA_CERTS=${ca} ${nozzle} wss://${front}`,
+    nozzle: `TOKEN=$TOKEN NODE_EXTRA_CA_CERTS="$CA" ${nozzle} wss://${front}`,
   };
 }
 
