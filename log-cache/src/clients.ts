@@ -23,11 +23,16 @@ export class Clients implements AsyncDisposable {
 
   /** Closes those of all other addresses. What was asked of them is still answered. */
   async keep(addresses: ReadonlySet<string>): Promise<void> {
-    for (const [address, client] of this.#byAddress) {
-      if (addresses.has(address)) continue;
-      this.#byAddress.delete(address);
-      await client[Symbol.asyncDispose]();
+    for (const address of this.#byAddress.keys()) {
+      if (!addresses.has(address)) await this.close(address);
     }
+  }
+
+  /** Closes that of one address. What was asked of it is still answered. */
+  async close(address: string): Promise<void> {
+    const client = this.#byAddress.get(address);
+    this.#byAddress.delete(address);
+    await client?.[Symbol.asyncDispose]();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

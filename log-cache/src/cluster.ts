@@ -10,13 +10,15 @@
  * error: it is named in `unreachable`. Even when nobody answers a read, it is an empty batch, as
  * in log-cache-release v3.2.0; meta is an error then. A read that an owner refuses, because its
  * answer would be too large, is refused. Each node keeps its answer to meta for a second, and so
- * does whoever asked it. When the nodes change, what is being read is still read from the former.
+ * does whoever asked it. When the nodes change, what is being read is still read from the former,
+ * and former owners are asked for what they may still keep (former-owners.ts).
  */
 
 import { status } from '@grpc/grpc-js';
 import type { Log, Zone } from '@standpipe/plumbing';
 import { nowNanoseconds, ownerOf } from '@standpipe/protos';
 import type { Clients } from './clients.ts';
+import { FormerOwners } from './former-owners.ts';
 import { EMPTY_BATCH, type LocalReader } from './local-reader.ts';
 import { mergeBatches } from './merge.ts';
 import { MalformedError } from './messages.ts';
@@ -53,6 +55,7 @@ const META_AGE_MAX_MS = 1000;
 /** One node, wherever it runs. */
 interface Node {
   readonly name: string;
+  readonly address: string;
   read(request: ReadRequest): Promise<SearchResult>;
   meta(): Promise<ReadonlyMap<string, MetaInfo>>;
 }
@@ -65,24 +68,33 @@ export class ClusterReader implements Reader {
   readonly #local: LocalReader | undefined;
   readonly #localMeta: Cached<MetaResult>;
   readonly #clusterMeta: Cached<MetaResult>;
+  readonly #formers: FormerOwners<Node>;
   #zones: readonly (readonly Node[])[] = [];
 
   constructor({ clients, log, local, now = Date.now }: ClusterReaderOptions) {
     this.#clients = clients;
     this.#log = log;
     this.#local = local;
+    this.#formers = new FormerOwners(now);
     this.#clusterMeta = new Cached(() => this.#readMeta(), now);
     this.#localMeta = local ? new Cached(() => local.meta(true), now) : this.#clusterMeta; // A front door has nothing of its own.
   }
 
   /** Says which nodes there are, and which of them this one is, if it is one and knows which. */
   follow(zones: readonly Zone[], own?: Place): void {
+    const before = this.#zones;
     this.#zones = zones.map(({ name, addresses }) =>
       addresses.map((address, index) => {
         const isOwn = own?.zone === name && own.index === index;
         return this.#nodeOf({ zone: name, index }, address, isOwn ? this.#local : undefined);
       }),
     );
+    this.#formers.change(before, this.#zones);
+  }
+
+  /** Nodes that are no members any more, but still asked. */
+  get formerAddresses(): readonly string[] {
+    return this.#formers.left().map(({ address }) => address);
   }
 
   async read(request: ReadRequest): Promise<ReadResult> {
@@ -91,14 +103,18 @@ export class ClusterReader implements Reader {
     const owners = this.#zones
       .map((nodes) => nodes[ownerOf(request.sourceId, nodes.length)])
       .filter((node) => node !== undefined);
+    const formers = this.#formers.of(request.sourceId, request.startTime, owners);
     const answers = await Promise.all(
-      owners.map((node) => this.#ask(node, () => passingRefusals(node.read(request)))),
+      // What a former owner has came first.
+      [...formers, ...owners].map((node) =>
+        this.#ask(node, () => passingRefusals(node.read(request))),
+      ),
     );
     const filled = answers
       .map(({ value }) => value?.batch ?? EMPTY_BATCH)
       .filter(({ count }) => count > 0);
-    const batch =
-      filled.length > 1 ? mergeBatches(filled, { limit, descending }) : (filled[0] ?? EMPTY_BATCH);
+    const how = { limit, descending, withoutRepeats: formers.length > 0 };
+    const batch = filled.length > 1 ? mergeBatches(filled, how) : (filled[0] ?? EMPTY_BATCH);
     const missing = answers.filter(({ value }) => !value?.isWhole).map(({ node }) => node.name);
     return { batch, unreachable: missing };
   }
@@ -108,7 +124,7 @@ export class ClusterReader implements Reader {
   }
 
   async #readMeta(): Promise<MetaResult> {
-    const nodes = this.#zones.flat();
+    const nodes = [...this.#zones.flat(), ...this.#formers.left()];
     const answers = await Promise.all(nodes.map((node) => this.#ask(node, () => node.meta())));
     const maps = answers.map(({ value }) => value).filter((value) => value !== undefined);
     if (maps.length === 0) {
@@ -125,7 +141,9 @@ export class ClusterReader implements Reader {
       const isTheirs = error instanceof MalformedError || isServiceError(error);
       if (!isTheirs) throw error; // Refused, or a bug.
       const text = 'a log cache could not be asked';
-      this.#log.limited(`peer ${node.name}`, 'warn', { node: node.name, error }, text);
+      const { name, address } = node;
+      this.#log.limited(`peer ${name}`, 'warn', { node: name, address, error }, text);
+      if (this.#formers.strike(node)) await this.#clients.close(address);
       return { node, value: undefined };
     }
   }
@@ -135,15 +153,17 @@ export class ClusterReader implements Reader {
     if (local) {
       return {
         name,
+        address,
         read: async (request) => ({ ...(await local.read(request)), isWhole: true }),
         meta: async () => (await local.meta()).sources,
       };
     }
-    const client = this.#clients.of(address);
+    const clients = this.#clients;
     return {
       name,
-      read: (request) => readFrom(client, request),
-      meta: () => client.meta(true),
+      address,
+      read: (request) => readFrom(clients.of(address), request),
+      meta: () => clients.of(address).meta(true),
     };
   }
 }

@@ -116,7 +116,7 @@ export function createLogCache(options: LogCacheOptions): LogCache {
   const following = members.onChange(async (zones) => {
     follow();
     await forwarder.left();
-    if (members.zones === zones) await clients.keep(addressesOf(members)); // Else another round will.
+    if (members.zones === zones) await clients.keep(addressesOf(members, reader)); // Else another round will.
   });
 
   const keep = (batch: Batch): void => kept.put(batch);
@@ -181,7 +181,7 @@ export function createClusterReader(
   const following = members.onChange((zones) => {
     reader.follow(zones);
     tails.follow(zones);
-    void clients.keep(addressesOf(members));
+    void clients.keep(addressesOf(members, reader));
   });
   return {
     read: (request) => reader.read(request),
@@ -195,9 +195,9 @@ export function createClusterReader(
   };
 }
 
-/** Names that were never resolved are asked, too: they may be, by the time of the call. */
-function addressesOf({ zones }: Members): ReadonlySet<string> {
-  return new Set(zones.flatMap(({ addresses }) => addresses));
+/** All that are asked. Names that were never resolved are, too: they may be, by the time of the call. */
+function addressesOf({ zones }: Members, { formerAddresses }: ClusterReader): ReadonlySet<string> {
+  return new Set([...zones.flatMap(({ addresses }) => addresses), ...formerAddresses]);
 }
 
 interface Membership {

@@ -2,7 +2,7 @@ import type { PackedBatch } from '@standpipe/protos';
 import { randomFrom } from '@standpipe/protos/testing';
 import test from 'ava';
 import { mergeBatches } from './merge.ts';
-import { batchOf, line, numbers, times } from './testing.ts';
+import { batchOf, decoded, line, numbers, times } from './testing.ts';
 
 function zone(...times: readonly number[]): PackedBatch {
   return batchOf(times.map((time) => line('a', time))).pack();
@@ -16,6 +16,19 @@ test('merges by time, and keeps the run at the limit whole', (t) => {
 test('merges backwards', (t) => {
   const merged = mergeBatches([zone(5, 3, 1), zone(4, 3, 2)], { limit: 3, descending: true });
   t.deepEqual(times(merged), [5, 4, 3, 3]);
+});
+
+test('gives once what two former owners have, and twice what one has twice', (t) => {
+  const twice = batchOf([line('a', 1), line('a', 2), line('a', 2), line('a', 3)]).pack();
+  const other = batchOf([line('a', 2), line('a', 2, 20), line('a', 3), line('a', 4)]).pack();
+  for (const descending of [false, true]) {
+    const order = <T>(list: T[]): T[] => (descending ? list.reverse() : list);
+    const turned = [twice, other].map((batch) => batchOf(order(decoded(batch))).pack());
+    const how = { limit: 100, descending };
+    const merged = mergeBatches(turned, { ...how, withoutRepeats: true });
+    t.deepEqual(order(numbers(merged)), [1, 2, 2, 20, 3, 4]);
+    t.is(mergeBatches(turned, how).count, 8);
+  }
 });
 
 // However the envelopes are spread over zones, the answer is that of one store that has them all.

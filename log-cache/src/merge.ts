@@ -1,24 +1,30 @@
 /**
  * Merges what the owners in several zones returned for one source into one answer.
  *
- * Each zone has its own share, in order, so this is a merge of sorted lists; nothing is there
- * twice. The limit holds for the whole, and the run of equal timestamps at its end stays whole:
- * each zone returned its own part of that run. Of equal times the earlier zone's come first, and
- * last when the order is descending, so that one is the other turned round.
+ * Each zone has its own share, in order, so this is a merge of sorted lists. Nothing is there
+ * twice, unless former owners were asked, too; then what two of them have is given once. The limit
+ * holds for the whole, and the run of equal timestamps at its end stays whole: each returned its own
+ * part of that run. Of equal times the earlier batch's come first, and last when the order is
+ * descending, so that one is the other turned round.
  */
 
 import assert from 'node:assert/strict';
 import { Batch, BatchBuilder, compareTime, type PackedBatch, scanBatch } from '@standpipe/protos';
 
-export function mergeBatches(
-  batches: readonly PackedBatch[],
-  options: { readonly limit: number; readonly descending: boolean },
-): PackedBatch {
+export interface MergeOptions {
+  readonly limit: number;
+  readonly descending: boolean;
+  /** Whether several may have the same envelope, which is then given once. */
+  readonly withoutRepeats?: boolean;
+}
+
+export function mergeBatches(batches: readonly PackedBatch[], options: MergeOptions): PackedBatch {
   const ordered = options.descending ? batches.toReversed() : batches;
   const rows = ordered.map(scanned);
   const places = rows.map(() => 0);
   const into = new BatchBuilder();
-  let last: { batch: Batch; index: number } | undefined;
+  const run = options.withoutRepeats === true ? new Run() : undefined;
+  let last: Row | undefined;
 
   for (;;) {
     const which = nextOf(rows, places, options.descending);
@@ -26,9 +32,11 @@ export function mergeBatches(
     const batch = rows[which] as Batch; // nextOf returns an index of both arrays.
     const index = places[which] as number;
     if (into.count >= options.limit && last && compareRows(last, { batch, index }) !== 0) break;
+    places[which] = index + 1;
+    if (last && compareRows(last, { batch, index }) !== 0) run?.restart();
+    if (run?.repeats({ batch, index }, which)) continue;
     into.add(batch, index);
     last = { batch, index };
-    places[which] = index + 1;
   }
   return into.take();
 }
@@ -47,6 +55,25 @@ function nextOf(rows: readonly Batch[], places: readonly number[], descending: b
     bestRow = row;
   }
   return best;
+}
+
+/** The envelopes of one time that were taken so far, and from which of the batches each came. */
+class Run {
+  readonly #taken = new Map<string, Set<number>>();
+
+  restart(): void {
+    this.#taken.clear();
+  }
+
+  /** Whether another batch had this envelope, too. One batch may well have two that are alike. */
+  repeats({ batch, index }: Row, which: number): boolean {
+    const bytes = batch.envelope(index).toString('latin1');
+    const from = this.#taken.get(bytes);
+    if (from === undefined) this.#taken.set(bytes, new Set([which]));
+    if (from === undefined || from.has(which)) return false;
+    from.add(which);
+    return true;
+  }
 }
 
 interface Row {
