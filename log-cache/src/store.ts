@@ -160,6 +160,11 @@ export class Store {
     return source && new Cursor(this.#arena, source);
   }
 
+  /** The ids of all sources as they are now. */
+  sourceIds(): string[] {
+    return Array.from(this.#all, ({ id }) => id);
+  }
+
   meta(): Map<string, MetaInfo> {
     const meta = new Map<string, MetaInfo>();
     for (const { id, timeline, expired } of this.#all) {

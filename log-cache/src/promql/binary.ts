@@ -1,0 +1,187 @@
+/**
+ * Binary operations. Series of both sides are brought together by their labels once; which of them
+ * are there, and so what is a pair and what is ambiguous, is decided at each step.
+ */
+
+import { type Binary, COMPARISONS, type Matching, SET_OPERATORS } from './ast.ts';
+import { failed } from './errors.ts';
+import type { Evaluator, Value } from './evaluate.ts';
+import { OPERATORS } from './functions/number.ts';
+import { Labels } from './labels.ts';
+import { METRIC_NAME } from './names.ts';
+import { type Grid, merged, Row } from './rows.ts';
+import { setOperation } from './set-operation.ts';
+
+const NO_MATCHING: Matching = {
+  card: 'one-to-one',
+  on: false,
+  labels: [],
+  include: [],
+  isGrouped: false,
+};
+
+const MANY =
+  'multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)';
+const AMBIGUOUS = 'multiple matches for labels: grouping labels must ensure unique matches';
+
+type Operate = (a: number, b: number) => number;
+
+/** Set operators have rows to do with, not numbers. */
+const NONE: Operate = () => Number.NaN;
+
+export async function binary(on: Evaluator, expr: Binary, grid: Grid): Promise<Value> {
+  // One after the other, so that a long chain never holds more than two of its values.
+  const left = await on.evaluate(expr.left, grid);
+  const right = await on.evaluate(expr.right, grid);
+  const operate = OPERATORS[expr.op] ?? NONE;
+  if (left.type === 'string' || right.type === 'string') throw new Error('types have been checked');
+  if (left.type === 'vector' && right.type === 'vector') {
+    const matching = expr.matching ?? NO_MATCHING;
+    const sides = { left: left.rows, right: right.rows };
+    const result = SET_OPERATORS.has(expr.op)
+      ? setOperation(expr.op, sides, (labels) => signatureOf(labels, matching))
+      : await pairwise(on, expr, { ...sides, matching, operate, grid });
+    on.hold(result);
+    on.release(left.rows);
+    on.release(right.rows);
+    return { type: 'vector', rows: result };
+  }
+  if (left.type === 'scalar' && right.type === 'scalar') {
+    on.pace.hold(grid.count);
+    const values = left.values.map((value, step) => operate(value, right.values[step] as number));
+    return { type: 'scalar', values };
+  }
+  const rows = left.type === 'vector' ? left.rows : right.type === 'vector' ? right.rows : [];
+  const scalar = left.type === 'scalar' ? left.values : right.type === 'scalar' ? right.values : [];
+  const isSwapped = left.type === 'scalar';
+  const made = rows.map((row) => withScalar(row, expr, { scalar, operate, isSwapped }));
+  return { type: 'vector', rows: merged(made) };
+}
+
+function withScalar(
+  row: Row,
+  { op, bool }: Binary,
+  by: {
+    readonly scalar: ArrayLike<number>;
+    readonly operate: Operate;
+    /** Whether the scalar stands on the left. */
+    readonly isSwapped: boolean;
+  },
+): Row {
+  const isFilter = COMPARISONS.has(op) && !bool;
+  const labels = isFilter ? row.labels : row.labels.nameless;
+  const count = row.values.length;
+  const result = Row.empty(labels, count);
+  for (let step = 0; step < count; step += 1) {
+    if (!row.has(step)) continue;
+    const value = row.at(step);
+    const scalar = by.scalar[step] as number;
+    const made = by.isSwapped ? by.operate(scalar, value) : by.operate(value, scalar);
+    if (!isFilter) result.set(step, made);
+    else if (made === 1) result.set(step, value);
+  }
+  return result;
+}
+
+/** What a row's labels have in common with those of the other side. */
+function signatureOf(labels: Labels, { on, labels: names }: Matching): string {
+  return (on ? labels.only(names) : labels.without([...names, METRIC_NAME])).key;
+}
+
+interface Sides {
+  readonly left: readonly Row[];
+  readonly right: readonly Row[];
+  readonly matching: Matching;
+  readonly operate: Operate;
+  readonly grid: Grid;
+}
+
+async function pairwise(on: Evaluator, expr: Binary, sides: Sides): Promise<Row[]> {
+  const { matching, grid } = sides;
+  const isSwapped = matching.card === 'one-to-many';
+  // `many` may have several of one signature, if the query says so; `one` never.
+  const many = isSwapped ? sides.right : sides.left;
+  const ones = bySignature(isSwapped ? sides.left : sides.right, matching);
+  const isFilter = COMPARISONS.has(expr.op) && !expr.bool;
+  const results: Row[] = [];
+  const manyRows = bySignature(many, matching);
+  for (const [signature, candidates] of ones) {
+    if (candidates.length > 1) rejectDuplicates(candidates, many, { signature, isSwapped });
+    const partners = manyRows.get(signature) ?? [];
+    const taken = matching.card === 'one-to-one' ? new Uint8Array(grid.count) : undefined;
+    for (const row of partners) {
+      for (const one of candidates) {
+        const labels = resultLabels(row.labels, one.labels, { matching, expr });
+        const result = Row.empty(labels, grid.count);
+        for (let step = 0; step < grid.count; step += 1) {
+          if (!row.has(step) || !one.has(step)) continue;
+          const left = isSwapped ? one.at(step) : row.at(step);
+          const right = isSwapped ? row.at(step) : one.at(step);
+          const value = sides.operate(left, right);
+          if (isFilter && value !== 1) continue;
+          if (taken?.[step] === 1) throw failed(MANY);
+          if (taken) taken[step] = 1;
+          result.set(step, isFilter ? left : value);
+        }
+        if (!result.isEmpty) results.push(result);
+        if (on.pace.isDue(grid.count)) await on.pace.pause();
+      }
+    }
+  }
+  return merged(results, { reason: AMBIGUOUS });
+}
+
+function bySignature(rows: readonly Row[], matching: Matching): Map<string, Row[]> {
+  const map = new Map<string, Row[]>();
+  for (const row of rows) {
+    const signature = signatureOf(row.labels, matching);
+    const known = map.get(signature);
+    if (known) known.push(row);
+    else map.set(signature, [row]);
+  }
+  return map;
+}
+
+/** At no step may two rows of the `one` side be there, if there is anything on the other. */
+function rejectDuplicates(
+  rows: readonly Row[],
+  many: readonly Row[],
+  { signature, isSwapped }: { readonly signature: string; readonly isSwapped: boolean },
+): void {
+  const taken = new Map<number, Row>();
+  for (const row of rows) {
+    for (let step = 0; step < row.values.length; step += 1) {
+      if (!row.has(step)) continue;
+      const other = taken.get(step);
+      if (other === undefined) {
+        taken.set(step, row);
+        continue;
+      }
+      if (!many.some((one) => one.has(step))) continue;
+      const side = isSwapped ? 'left' : 'right';
+      throw failed(
+        `found duplicate series for the match group ${matchGroup(signature)} on the ${side} ` +
+          `hand-side of the operation: [${row.labels}, ${other.labels}];` +
+          'many-to-many matching not allowed: matching labels must be unique on one side',
+      );
+    }
+  }
+}
+
+function matchGroup(signature: string): string {
+  return Labels.sorted(JSON.parse(signature)).toString(); // A signature is such a list.
+}
+
+function resultLabels(
+  many: Labels,
+  one: Labels,
+  { matching, expr }: { readonly matching: Matching; readonly expr: Binary },
+): Labels {
+  const isFilter = COMPARISONS.has(expr.op) && !expr.bool;
+  let labels = isFilter ? many : many.nameless;
+  if (matching.card === 'one-to-one') {
+    labels = matching.on ? labels.only(matching.labels) : labels.without(matching.labels);
+  }
+  for (const name of matching.include) labels = labels.with(name, one.get(name));
+  return labels;
+}

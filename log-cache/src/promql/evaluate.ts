@@ -1,0 +1,242 @@
+/**
+ * Evaluates an expression at all steps of a query at once, as Prometheus 2.42 does step by step.
+ *
+ * A look-back of five minutes, no markers of staleness, and ranges that include both their ends. An
+ * expression that is the same at every step, since `@` fixes its times, is evaluated once. The
+ * event loop gets its turn every few milliseconds, and what is held is counted (pacer.ts).
+ */
+
+import { aggregate } from './aggregate.ts';
+import type { Expr, MatrixSelector, Subquery, TimeShift, VectorSelector } from './ast.ts';
+import { binary } from './binary.ts';
+import { callFunction } from './calls.ts';
+import { cumulated } from './log-lines.ts';
+import type { Grid, Row } from './rows.ts';
+import { merged, Row as Rows, sizeOf, timeAt } from './rows.ts';
+import type { Pace, Selection, Series, SeriesSource } from './series.ts';
+import { isStepInvariant } from './step-invariant.ts';
+
+export const LOOK_BACK_MS = 300_000;
+/** The step of a subquery that doesn't say its own: Prometheus' evaluation interval. */
+export const SUBQUERY_STEP_MS = 60_000;
+
+const SUBQUERY_STEPS_MAX = 1_000_000;
+
+export type Value =
+  | { readonly type: 'scalar'; readonly values: Float64Array }
+  | { readonly type: 'vector'; readonly rows: readonly Row[] }
+  | { readonly type: 'string'; readonly value: string };
+
+/** Samples, and the window of each step in them. */
+export interface Ranges {
+  readonly series: readonly Series[];
+  readonly rangeMs: number;
+  /** The last moment of a step's window; the first is `rangeMs` before. */
+  readonly endMs: (step: number) => number;
+}
+
+export interface EvaluatorOptions {
+  readonly source: SeriesSource;
+  readonly pace: Pace;
+  /** What `start()` and `end()` are. */
+  readonly startMs: number;
+  readonly endMs: number;
+}
+
+export class Evaluator {
+  readonly pace: Pace;
+  /** The nodes that could not be asked. */
+  readonly unreachable: Set<string> = new Set();
+  readonly #source: SeriesSource;
+  readonly #startMs: number;
+  readonly #endMs: number;
+
+  constructor({ source, pace, startMs, endMs }: EvaluatorOptions) {
+    this.#source = source;
+    this.pace = pace;
+    this.#startMs = startMs;
+    this.#endMs = endMs;
+  }
+
+  async evaluate(expr: Expr, grid: Grid): Promise<Value> {
+    if (grid.count > 1 && isStepInvariant(expr)) {
+      const value = await this.#evaluate(expr, { ...grid, count: 1 });
+      return this.#spread(value, grid.count);
+    }
+    return this.#evaluate(expr, grid);
+  }
+
+  async rows(expr: Expr, grid: Grid): Promise<readonly Row[]> {
+    const value = await this.evaluate(expr, grid);
+    if (value.type !== 'vector') throw new Error(`a ${value.type} where types say vector`);
+    return value.rows;
+  }
+
+  async scalar(expr: Expr, grid: Grid): Promise<Float64Array> {
+    const value = await this.evaluate(expr, grid);
+    if (value.type !== 'scalar') throw new Error(`a ${value.type} where types say scalar`);
+    return value.values;
+  }
+
+  /** The samples of a range selector or a subquery, for the windows of all steps. */
+  async ranges(expr: MatrixSelector | Subquery, grid: Grid): Promise<Ranges> {
+    const { rangeMs } = expr;
+    if (expr.type === 'matrix') {
+      const endMs = this.#shifted(expr.selector, grid);
+      const series = await this.#load(expr.selector, grid, rangeMs);
+      return { series, rangeMs, endMs };
+    }
+    const endMs = this.#shifted(expr, grid);
+    const stepMs = expr.stepMs ?? SUBQUERY_STEP_MS;
+    const first = endMs(0) - rangeMs;
+    const last = endMs(grid.count - 1);
+    const startMs = Math.ceil(first / stepMs) * stepMs;
+    const count = Math.max(0, Math.floor((last - startMs) / stepMs) + 1);
+    if (count === 0) return { series: [], rangeMs, endMs };
+    const inner = { startMs, stepMs, count };
+    if (count > SUBQUERY_STEPS_MAX) this.pace.hold(Number.POSITIVE_INFINITY);
+    const series = seriesOf(await this.rows(expr.expr, inner), inner);
+    return { series, rangeMs, endMs };
+  }
+
+  /** Gives its samples back to the budget, once something else was made of them. */
+  release(rows: readonly Row[]): void {
+    this.pace.hold(-sizeOf(rows));
+  }
+
+  hold<T extends readonly Row[]>(rows: T): T {
+    this.pace.hold(sizeOf(rows));
+    return rows;
+  }
+
+  /** For each step the sample that an instant selector sees, with the time that it has. */
+  async selected(
+    selector: VectorSelector,
+    grid: Grid,
+    sampleOf: (series: Series, index: number) => number,
+  ): Promise<Row[]> {
+    const refMs = this.#shifted(selector, grid);
+    const rows: Row[] = [];
+    for (const series of await this.#load(selector, grid, LOOK_BACK_MS)) {
+      this.pace.hold(grid.count);
+      const row = Rows.empty(series.labels, grid.count);
+      const { times } = series;
+      let next = 0;
+      for (let step = 0; step < grid.count; step += 1) {
+        const ref = refMs(step);
+        while (next < times.length && (times[next] as number) <= ref) next += 1;
+        if (next > 0 && (times[next - 1] as number) >= ref - LOOK_BACK_MS) {
+          row.set(step, sampleOf(series, next - 1));
+        }
+      }
+      this.pace.hold(-times.length);
+      if (this.pace.isDue(grid.count + times.length)) await this.pace.pause();
+      if (row.isEmpty) this.pace.hold(-grid.count);
+      else rows.push(row);
+    }
+    return rows;
+  }
+
+  async #evaluate(expr: Expr, grid: Grid): Promise<Value> {
+    switch (expr.type) {
+      case 'number':
+        this.pace.hold(grid.count);
+        return { type: 'scalar', values: new Float64Array(grid.count).fill(expr.value) };
+      case 'string':
+        return { type: 'string', value: expr.value };
+      case 'paren':
+        return this.evaluate(expr.expr, grid);
+      case 'selector':
+        return {
+          type: 'vector',
+          rows: await this.selected(expr, grid, ({ values }, index) => values[index] as number),
+        };
+      case 'unary':
+        return this.#unary(expr.op, await this.evaluate(expr.expr, grid));
+      case 'aggregate':
+        return { type: 'vector', rows: await aggregate(this, expr, grid) };
+      case 'binary':
+        return binary(this, expr, grid);
+      case 'call':
+        return callFunction(this, expr, grid);
+      default:
+        throw new Error(`a ${expr.type} where types say vector`);
+    }
+  }
+
+  #unary(op: '+' | '-', value: Value): Value {
+    if (op === '+' || value.type === 'string') return value;
+    if (value.type === 'scalar') return { ...value, values: value.values.map((number) => -number) };
+    const negated = value.rows.map(
+      ({ labels, values, present }) =>
+        new Rows(
+          labels.nameless,
+          values.map((number) => -number),
+          present,
+        ),
+    );
+    return { type: 'vector', rows: merged(negated, { strict: true }) };
+  }
+
+  /** Where each step looks: its own time or the fixed one, less the offset. */
+  #shifted({ offsetMs, at }: TimeShift, grid: Grid): (step: number) => number {
+    if (at === undefined) return (step) => timeAt(grid, step) - offsetMs;
+    const fixed = at === 'start' ? this.#startMs : at === 'end' ? this.#endMs : at;
+    return () => fixed - offsetMs;
+  }
+
+  async #load(selector: VectorSelector, grid: Grid, reachMs: number): Promise<Series[]> {
+    const refMs = this.#shifted(selector, grid);
+    const selection: Selection = {
+      matchers: selector.matchers,
+      startMs: refMs(0) - reachMs,
+      endMs: refMs(grid.count - 1),
+      labelsOnly: false,
+    };
+    const { series, unreachable } = await this.#source.select(selection, this.pace);
+    for (const node of unreachable) this.unreachable.add(node);
+    return series
+      .map((one) => cumulated(one, selection, this.pace))
+      .sort((a, b) => a.labels.compare(b.labels));
+  }
+
+  /** Gives every step the value of the first. */
+  #spread(value: Value, count: number): Value {
+    if (value.type === 'string') return value;
+    if (value.type === 'scalar') {
+      return { ...value, values: new Float64Array(count).fill(value.values[0] ?? Number.NaN) };
+    }
+    this.pace.hold(value.rows.length * (count - 1));
+    const rows = value.rows.map(
+      ({ labels, values, present }) =>
+        new Rows(
+          labels,
+          new Float64Array(count).fill(values[0] ?? Number.NaN),
+          new Uint8Array(count).fill(present[0] ?? 0),
+        ),
+    );
+    return { type: 'vector', rows };
+  }
+}
+
+/** The values of a subquery's steps as samples. */
+function seriesOf(rows: readonly Row[], grid: Grid): Series[] {
+  return rows.map((row) => {
+    let count = 0;
+    const times = new Float64Array(grid.count);
+    const values = new Float64Array(grid.count);
+    for (let step = 0; step < grid.count; step += 1) {
+      if (!row.has(step)) continue;
+      times[count] = timeAt(grid, step);
+      values[count] = row.at(step);
+      count += 1;
+    }
+    return {
+      labels: row.labels,
+      type: 'gauge',
+      unit: '',
+      times: times.subarray(0, count),
+      values: values.subarray(0, count),
+    };
+  });
+}

@@ -1,0 +1,85 @@
+/** Quantiles out of the buckets of a histogram: series that differ in their label `le`. */
+
+import type { Labels } from '../labels.ts';
+import { parseNumber } from '../literals.ts';
+import { BUCKET_BOUND } from '../names.ts';
+import { Row } from '../rows.ts';
+
+interface Bucket {
+  readonly bound: number;
+  readonly row: Row;
+}
+
+interface Count {
+  readonly bound: number;
+  count: number;
+}
+
+/** One row for each histogram; `q` has the wanted part at each step. */
+export function histogramQuantile(q: Float64Array, rows: readonly Row[]): Row[] {
+  const count = q.length;
+  return [...histogramsOf(rows).values()].map(({ labels, buckets }) => {
+    const result = Row.empty(labels, count);
+    for (let step = 0; step < count; step += 1) {
+      const counts = buckets
+        .filter(({ row }) => row.has(step))
+        .map(({ bound, row }) => ({ bound, count: row.at(step) }));
+      if (counts.length > 0) result.set(step, quantileOf(q[step] as number, counts));
+    }
+    return result;
+  });
+}
+
+function histogramsOf(
+  rows: readonly Row[],
+): Map<string, { readonly labels: Labels; readonly buckets: Bucket[] }> {
+  const histograms = new Map<string, { readonly labels: Labels; readonly buckets: Bucket[] }>();
+  for (const row of rows) {
+    const bound = parseNumber(row.labels.get(BUCKET_BOUND));
+    if (bound === undefined) continue;
+    const labels = row.labels.nameless.without([BUCKET_BOUND]);
+    const known = histograms.get(labels.key);
+    if (known) known.buckets.push({ bound, row });
+    else histograms.set(labels.key, { labels, buckets: [{ bound, row }] });
+  }
+  return histograms;
+}
+
+function quantileOf(q: number, counts: Count[]): number {
+  if (Number.isNaN(q)) return Number.NaN;
+  if (q < 0) return Number.NEGATIVE_INFINITY;
+  if (q > 1) return Number.POSITIVE_INFINITY;
+  const buckets = cumulative(counts);
+  const last = buckets.at(-1);
+  const first = buckets[0];
+  if (last?.bound !== Number.POSITIVE_INFINITY || first === undefined) return Number.NaN;
+  if (buckets.length < 2 || last.count === 0) return Number.NaN;
+
+  const rank = q * last.count;
+  let index = buckets.findIndex(({ count }) => count >= rank);
+  if (index < 0 || index > buckets.length - 1) index = buckets.length - 1;
+  const bucket = buckets[index] ?? last;
+  const before = buckets[index - 1];
+  if (index === buckets.length - 1) return before?.bound ?? Number.NaN;
+  if (before === undefined) {
+    return first.bound <= 0 ? first.bound : first.bound * (rank / first.count);
+  }
+  const part = (rank - before.count) / (bucket.count - before.count);
+  return before.bound + (bucket.bound - before.bound) * part;
+}
+
+/** In order, those of the same bound as one, and none below the one before it. */
+function cumulative(counts: Count[]): Count[] {
+  const merged: Count[] = [];
+  for (const { bound, count } of counts.sort((a, b) => a.bound - b.bound)) {
+    const last = merged.at(-1);
+    if (last?.bound === bound) last.count += count;
+    else merged.push({ bound, count });
+  }
+  let most = Number.NEGATIVE_INFINITY;
+  for (const bucket of merged) {
+    most = Math.max(most, bucket.count);
+    bucket.count = most;
+  }
+  return merged;
+}

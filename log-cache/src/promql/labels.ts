@@ -1,0 +1,100 @@
+/**
+ * The labels of one series: names and values, sorted by name, none of them empty.
+ *
+ * Never changed once made. What tells two sets apart is their `key`, made when it is first asked for.
+ */
+
+import { METRIC_NAME } from './names.ts';
+
+export class Labels {
+  /** Names and values in turn. */
+  readonly pairs: readonly string[];
+  #key: string | undefined;
+  #nameless: Labels | undefined;
+
+  private constructor(pairs: readonly string[]) {
+    this.pairs = pairs;
+  }
+
+  /** Labels in any order; of a name that is there twice the last counts. */
+  static of(entries: Iterable<readonly [string, string]>): Labels {
+    const sorted = [...new Map(entries)]
+      .filter(([, value]) => value !== '')
+      .sort(([a], [b]) => compareText(a, b));
+    return new Labels(sorted.flat());
+  }
+
+  /** Takes names and values in turn as they are: sorted, and none of them empty. */
+  static sorted(pairs: readonly string[]): Labels {
+    return new Labels(pairs);
+  }
+
+  /** The same for equal labels, and for no others. */
+  get key(): string {
+    this.#key ??= JSON.stringify(this.pairs);
+    return this.#key;
+  }
+
+  get(name: string): string {
+    const { pairs } = this;
+    for (let index = 0; index < pairs.length; index += 2) {
+      if (pairs[index] === name) return pairs[index + 1] ?? '';
+    }
+    return '';
+  }
+
+  *[Symbol.iterator](): Iterator<readonly [string, string]> {
+    for (let index = 0; index < this.pairs.length; index += 2) {
+      yield [this.pairs[index] ?? '', this.pairs[index + 1] ?? ''];
+    }
+  }
+
+  with(name: string, value: string): Labels {
+    if (value === '') return this.without([name]);
+    return Labels.of([...this, [name, value]]);
+  }
+
+  without(names: readonly string[]): Labels {
+    return this.#where((name) => !names.includes(name));
+  }
+
+  only(names: readonly string[]): Labels {
+    return this.#where((name) => names.includes(name));
+  }
+
+  /** Without the metric's name. */
+  get nameless(): Labels {
+    this.#nameless ??= this.without([METRIC_NAME]);
+    return this.#nameless;
+  }
+
+  compare(other: Labels): number {
+    const a = this.pairs;
+    const b = other.pairs;
+    const length = Math.min(a.length, b.length);
+    for (let index = 0; index < length; index += 1) {
+      const difference = compareText(a[index] ?? '', b[index] ?? '');
+      if (difference !== 0) return difference;
+    }
+    return a.length - b.length;
+  }
+
+  /** As Prometheus writes it: `name{a="b"}`. */
+  toString(): string {
+    const inner = [...this.nameless].map(([name, value]) => `${name}=${JSON.stringify(value)}`);
+    return `${this.get(METRIC_NAME)}{${inner.join(', ')}}`;
+  }
+
+  #where(keeps: (name: string) => boolean): Labels {
+    const pairs: string[] = [];
+    for (const [name, value] of this) if (keeps(name)) pairs.push(name, value);
+    return pairs.length === this.pairs.length ? this : new Labels(pairs);
+  }
+}
+
+export const NO_LABELS: Labels = Labels.of([]);
+
+export function compareText(a: string, b: string): number {
+  if (a === b) return 0;
+  return a < b ? -1 : 1;
+}

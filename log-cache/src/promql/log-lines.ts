@@ -1,0 +1,51 @@
+/**
+ * Log lines as a counter: `log_lines_total`.
+ *
+ * A source gives how many lines there were in each second. Here they become a running total, as if
+ * it had been scraped: a sample wherever there are lines, one at least every fifteen seconds also
+ * when there are none, and a zero in the second before the first line, so that `increase` counts it.
+ * The total is of the lines that the cache holds; what it lost before them is not in it, and only
+ * differences are worth anything.
+ */
+
+import type { Pace, Selection, Series } from './series.ts';
+
+export const LOG_LINES = 'log_lines_total';
+/** The label that says OUT or ERR. */
+export const LOG_TYPE = 'log_type';
+
+const FILL_MS = 15_000;
+const SECOND_MS = 1000;
+
+/** Makes a running total of a series of logs; others stay as they are. */
+export function cumulated(series: Series, selection: Selection, pace: Pace): Series {
+  if (series.type !== 'log') return series;
+  const { times, values } = series;
+  const endMs = Math.min(selection.endMs, Date.now());
+  const total: { readonly times: number[]; readonly values: number[] } = { times: [], values: [] };
+  const add = (time: number, value: number): void => {
+    if (time < selection.startMs || time > endMs) return;
+    total.times.push(time);
+    total.values.push(value);
+  };
+
+  let sum = 0;
+  let before = Math.max(selection.startMs - 1, (times[0] ?? 0) - SECOND_MS - 1);
+  if ((times[0] ?? 0) > selection.startMs) add((times[0] ?? 0) - SECOND_MS, 0);
+  for (let index = 0; index <= times.length; index += 1) {
+    const time = times[index] ?? endMs + 1;
+    // Between lines the total stays what it is.
+    let fill = (Math.floor(before / FILL_MS) + 1) * FILL_MS;
+    if (index > 0) for (; fill < time; fill += FILL_MS) add(fill, sum);
+    if (index === times.length) break;
+    sum += values[index] ?? 0;
+    add(time, sum);
+    before = Math.max(before, time);
+  }
+  pace.hold(total.times.length - times.length);
+  return {
+    ...series,
+    times: Float64Array.from(total.times),
+    values: Float64Array.from(total.values),
+  };
+}

@@ -1,0 +1,217 @@
+/**
+ * Debian's Prometheus is the oracle: the same samples, the same queries, the same answers. Runs where
+ * Prometheus is installed; where REQUIRE_PROMETHEUS is set, it must be.
+ */
+
+import { Metrics } from '@standpipe/plumbing';
+import { eventually } from '@standpipe/plumbing/testing';
+import { longOf, randomFrom } from '@standpipe/protos/testing';
+import test from 'ava';
+import { Store } from '../store.ts';
+import { batchOf } from '../testing.ts';
+import { QueryError } from './errors.ts';
+import { plainNumber, type Result } from './format.ts';
+import { LocalSeries } from './local-series.ts';
+import { METRIC_NAME } from './names.ts';
+import { PICKED, randomQuery } from './oracle-queries.ts';
+import { hasPrometheus, type OracleSeries, Prometheus } from './prometheus.ts';
+import { Querier } from './querier.ts';
+
+const whereInstalled = hasPrometheus() || process.env.REQUIRE_PROMETHEUS ? test : test.skip;
+
+const START = 1_700_000_000;
+const SECONDS = 1200;
+const SEEDS = [1, 2, 3];
+const QUERIES_PER_SEED = 60;
+const SHOWN_MAX = 20;
+const TOLERANCE = 1e-9;
+
+whereInstalled('every query has Prometheus’ answer', async (t) => {
+  t.timeout(300_000);
+  const series = oracleSeries(7);
+  const prometheus = await Prometheus.start(series);
+  t.teardown(() => prometheus[Symbol.asyncDispose]());
+  const querier = querierOf(series);
+  await eventually(() => prometheus.isReady());
+
+  const queries = [...PICKED];
+  for (const seed of SEEDS) {
+    const random = randomFrom(seed);
+    for (let n = 0; n < QUERIES_PER_SEED; n += 1) queries.push(randomQuery(random));
+  }
+  const wrong: string[] = [];
+  let answered = 0;
+  for (const query of queries) {
+    for (const time of [START + 601, START + SECONDS + 100]) {
+      const params = { query, time: String(time) };
+      const theirs = readable(await prometheus.ask('query', params));
+      const ours = await answerOf(querier, query, time);
+      if (!isSame(ours, theirs)) wrong.push(difference(`${query} at ${time}`, ours, theirs));
+      if (theirs.type !== 'error') answered += 1;
+    }
+    const bounds = { start: START + 300, end: START + 900, step: 37 };
+    const params = { query, start: `${bounds.start}`, end: `${bounds.end}`, step: '37' };
+    const theirs = readable(await prometheus.ask('query_range', params));
+    const ours = await answerOf(querier, query, bounds);
+    if (!isSame(ours, theirs)) wrong.push(difference(`${query} over a range`, ours, theirs));
+    if (theirs.type !== 'error') answered += 1;
+  }
+  t.is(wrong.slice(0, SHOWN_MAX).join('\n'), '', `${wrong.length} answers differ`);
+  t.true(answered > queries.length, 'most queries have an answer');
+});
+
+interface Readable {
+  readonly type: string;
+  /** By labels, each with its times and values. */
+  readonly rows: ReadonlyMap<string, readonly (readonly [number, number])[]>;
+}
+
+const labelsKey = (labels: Iterable<readonly [string, string]>): string =>
+  JSON.stringify([...labels].sort(([a], [b]) => (a < b ? -1 : 1)));
+
+// biome-ignore lint/suspicious/noExplicitAny: what Prometheus answers is JSON.
+function readable(answer: any): Readable {
+  if (answer.status !== 'success') return { type: 'error', rows: new Map([[answer.error, []]]) };
+  const { resultType: type, result } = answer.data;
+  const point = ([time, value]: [number, string]): readonly [number, number] => [
+    Math.round(time * 1000),
+    Number(value.replace('Inf', 'Infinity')),
+  ];
+  if (type === 'scalar') return { type, rows: new Map([['', [point(result)]]]) };
+  const rows = new Map<string, readonly (readonly [number, number])[]>();
+  for (const { metric, value, values } of result) {
+    rows.set(labelsKey(Object.entries(metric)), (values ?? [value]).map(point));
+  }
+  return { type, rows };
+}
+
+async function answerOf(
+  querier: Querier,
+  query: string,
+  at: number | { readonly start: number; readonly end: number; readonly step: number },
+): Promise<Readable> {
+  const asker = { signal: new AbortController().signal, withNames: true };
+  const answer = async ({ result }: { readonly result: Result }): Promise<Result> => result;
+  try {
+    if (typeof at === 'number') {
+      return shown(await querier.instant(query, at * 1000, asker, answer));
+    }
+    const { start, end, step } = at;
+    const bounds = { startMs: start * 1000, endMs: end * 1000, stepMs: step * 1000 };
+    return shown(await querier.range(query, bounds, asker, answer));
+  } catch (error) {
+    if (!(error instanceof QueryError)) throw error;
+    return { type: 'error', rows: new Map([[error.message, []]]) };
+  }
+}
+
+function shown(result: Result): Readable {
+  const { type } = result;
+  if (type === 'scalar') return { type, rows: new Map([['', [[result.timeMs, result.value]]]]) };
+  if (type === 'string') return { type, rows: new Map() };
+  const rows = new Map<string, readonly (readonly [number, number])[]>();
+  if (type === 'vector') {
+    for (const { labels, timeMs, value } of result.samples) {
+      rows.set(labelsKey(labels), [[timeMs, value]]);
+    }
+  } else {
+    for (const { labels, times, values } of result.series) {
+      rows.set(
+        labelsKey(labels),
+        Array.from(times, (time, index) => [time, values[index] ?? 0]),
+      );
+    }
+  }
+  return { type, rows };
+}
+
+/** Errors are the same when both are; their texts are compared where they are stable. */
+function isSame(ours: Readable, theirs: Readable): boolean {
+  if (ours.type !== theirs.type) return false;
+  if (ours.type === 'error') return true;
+  if (ours.rows.size !== theirs.rows.size) return false;
+  return [...theirs.rows].every(([labels, points]) => {
+    const own = ours.rows.get(labels);
+    if (own?.length !== points.length) return false;
+    return points.every(([time, value], index) => {
+      const [ownTime, ownValue] = own[index] ?? [0, 0];
+      return time === ownTime && isClose(ownValue, value);
+    });
+  });
+}
+
+function isClose(a: number, b: number): boolean {
+  if (Object.is(a, b) || a === b) return true;
+  return Math.abs(a - b) <= TOLERANCE * Math.max(Math.abs(a), Math.abs(b), 1e-3);
+}
+
+function difference(what: string, ours: Readable, theirs: Readable): string {
+  const text = ({ type, rows }: Readable): string =>
+    `${type} ${JSON.stringify([...rows], (_, value) => (typeof value === 'number' ? plainNumber(value) : value)).slice(0, 700)}`;
+  return `${what}\n  ours   ${text(ours)}\n  theirs ${text(theirs)}`;
+}
+
+/** Counters that are reset, gauges, gaps, histograms and odd numbers, from a seed. */
+function oracleSeries(seed: number): OracleSeries[] {
+  const random = randomFrom(seed);
+  const series: OracleSeries[] = [];
+  const add = (
+    name: string,
+    labels: Record<string, string>,
+    next: (second: number) => number | undefined,
+    every = 15,
+  ): void => {
+    const samples: [number, number][] = [];
+    const first = START + random(every);
+    for (let second = first; second < START + SECONDS; second += every) {
+      const value = next(second);
+      if (value !== undefined) samples.push([second, value]);
+    }
+    series.push({ name, labels: { source_id: 'app', ...labels }, samples });
+  };
+  for (const job of ['a', 'ab', 'c']) {
+    for (const instance of ['0', '1']) {
+      const labels = {
+        job,
+        instance_id: instance,
+        ...(job === 'c' ? {} : { zone: `z${instance}` }),
+      };
+      let total = random(1000);
+      add('requests', labels, () => {
+        total = random(40) === 0 ? random(10) : total + random(100);
+        return total;
+      });
+      add('memory', labels, () => random(1e6) / 1e4, 10);
+      add('load', labels, () => random(1e6) / 1e6, 30);
+      add('gappy', labels, (second) => (second % 400 < 150 ? random(50) : undefined), 20);
+      const odd = [1, Number.NaN, Number.POSITIVE_INFINITY, 2, -3, Number.NEGATIVE_INFINITY];
+      const own = odd[series.length % odd.length] ?? 0;
+      add('odd', labels, () => (random(3) === 0 ? (odd[random(odd.length)] ?? 0) : own));
+    }
+    const counts = [0, 0, 0, 0];
+    for (const [index, le] of ['0.1', '0.5', '2', '+Inf'].entries()) {
+      add('latency_bucket', { job, le }, () => {
+        counts[index] = (counts[index] ?? 0) + random(10) * (index + 1);
+        return counts[index];
+      });
+    }
+  }
+  return series;
+}
+
+function querierOf(series: readonly OracleSeries[]): Querier {
+  const metrics = new Metrics({ origin: 'test' });
+  const store = new Store({ memoryLimitBytes: 64 * 2 ** 20, metrics });
+  for (const { name, labels, samples } of series) {
+    const { source_id, instance_id = '', ...tags } = labels;
+    const envelopes = samples.map(([second, value]) => ({
+      timestamp: longOf(BigInt(second) * 1_000_000_000n),
+      source_id,
+      instance_id,
+      tags: { ...tags, [METRIC_NAME]: 'not the name' },
+      gauge: { metrics: { [name]: { unit: '', value } } },
+    }));
+    store.put(batchOf(envelopes as Parameters<typeof batchOf>[0]));
+  }
+  return new Querier({ source: new LocalSeries(store), metrics });
+}

@@ -1,0 +1,402 @@
+/**
+ * Reads PromQL: the maintained grammar finds the leaves, and this builds the expression of them.
+ *
+ * The grammar's tree is for editors: what follows an operand (`offset`, `@`, a range) hangs on all
+ * that is before it, and signs are part of numbers. So operands, operators and what follows them
+ * are laid out in a row as the text has them, and put together by Prometheus' precedence.
+ *
+ *     a + b offset 5m * -2   ──▶   [a] + [b, offset] * - [2]   ──▶   a + (b offset 5m * -2)
+ *
+ * Beyond Prometheus 2.42: names in quotes (`{"http.requests","http.method"="GET"}`), plain numbers
+ * for durations, `limitk`, `limit_ratio`. What later versions have as experiments is refused.
+ */
+
+import type { SyntaxNode } from '@lezer/common';
+import { parser } from '@prometheus-io/lezer-promql';
+import type { Expr, Matching, TimeShift } from './ast.ts';
+import { check } from './check.ts';
+import { Mistake, ParseError } from './errors.ts';
+import { parseDuration, parseNumber, StringError, unquote } from './literals.ts';
+import { applyPostfix, type Postfix } from './postfix.ts';
+import { selectorOf } from './selector.ts';
+import { mistakeAt } from './tokens.ts';
+
+/** A query may be so long. */
+const QUERY_LENGTH_MAX = 128 * 1024;
+const DEPTH_MAX = 500;
+
+const strict = parser.configure({ strict: true });
+
+const POW_LEVEL = 6;
+const UNARY_LEVEL = 5;
+const LEVELS: Readonly<Record<string, number>> = {
+  or: 1,
+  and: 2,
+  unless: 2,
+  '==': 3,
+  '!=': 3,
+  '<': 3,
+  '>': 3,
+  '<=': 3,
+  '>=': 3,
+  '+': 4,
+  '-': 4,
+  '*': UNARY_LEVEL,
+  '/': UNARY_LEVEL,
+  '%': UNARY_LEVEL,
+  atan2: UNARY_LEVEL,
+  '^': POW_LEVEL,
+};
+
+type Item =
+  | { readonly type: 'operand'; readonly expr: Expr }
+  | { readonly type: 'sign'; readonly op: '+' | '-'; readonly from: number }
+  | { readonly type: 'postfix'; readonly postfix: Postfix }
+  | ({ readonly type: 'operator' } & Operator);
+
+interface Operator {
+  readonly op: string;
+  readonly from: number;
+  readonly to: number;
+  readonly bool: boolean;
+  readonly matching: Matching | undefined;
+}
+
+/** Reads a query and checks its types. Throws a ParseError. */
+export function parse(text: string): Expr {
+  try {
+    if (text.length > QUERY_LENGTH_MAX) throw new Mistake(0, 'the query is too long');
+    const expr = new Builder(text).build();
+    check(expr);
+    return expr;
+  } catch (error) {
+    if (!(error instanceof Mistake)) throw error;
+    throw new ParseError(text, error.at, error.message);
+  }
+}
+
+class Builder {
+  readonly #text: string;
+  #depth = 0;
+
+  constructor(text: string) {
+    this.#text = text;
+  }
+
+  build(): Expr {
+    const top = this.#tree();
+    const [node] = childrenOf(top);
+    if (node === undefined) throw mistakeAt(this.#text, 0);
+    return this.#expr(node);
+  }
+
+  #tree(): SyntaxNode {
+    try {
+      // The grammar doesn't know the old name of double_exponential_smoothing: it gets another of
+      // that length. Names are read from the text itself.
+      const known = this.#text.replaceAll(/\bholt_winters(?=\s*\()/g, 'day_of_month');
+      return strict.parse(known).topNode;
+    } catch (error) {
+      const [, at] = /^No parse at (\d+)$/.exec(String((error as Error).message)) ?? []; // Whatever else it is, it has a message or is thrown on.
+      if (at === undefined) throw error;
+      throw mistakeAt(this.#text, Number(at));
+    }
+  }
+
+  /** An expression with all its operators. */
+  #expr(node: SyntaxNode): Expr {
+    this.#depth += 1;
+    if (this.#depth > DEPTH_MAX) throw new Mistake(node, 'the expression is nested too deeply');
+    const items: Item[] = [];
+    this.#layOut(node, items);
+    const expr = new Precedence(items).expr();
+    this.#depth -= 1;
+    return expr;
+  }
+
+  /** Lays out the operands and operators of a tree from left to right. */
+  #layOut(top: SyntaxNode, items: Item[]): void {
+    // A stack of its own, since the left side of a long sum is as deep as the sum is long.
+    const waiting: (SyntaxNode | Item)[] = [top];
+    for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+      if ('type' in next && typeof next.type === 'string') items.push(next);
+      else waiting.push(...this.#parts(next as SyntaxNode).reverse()); // Items were told apart by their type.
+    }
+  }
+
+  #parts(node: SyntaxNode): (SyntaxNode | Item)[] {
+    const children = childrenOf(node);
+    const [first] = children;
+    switch (node.name) {
+      case 'BinaryExpr': {
+        const last = children.at(-1);
+        if (first === undefined || last === undefined) break;
+        return [first, { type: 'operator', ...this.#operator(children.slice(1, -1)) }, last];
+      }
+      case 'UnaryExpr': {
+        const [sign, operand] = children;
+        if (sign === undefined || operand === undefined) break;
+        return [this.#sign(sign.from), operand];
+      }
+      case 'OffsetExpr':
+      case 'StepInvariantExpr':
+      case 'MatrixSelector':
+      case 'SubqueryExpr':
+        if (first === undefined) break;
+        return [first, { type: 'postfix', postfix: this.#postfix(node, children) }];
+      case 'NumberDurationLiteral':
+        return this.#number(node);
+    }
+    return [{ type: 'operand', expr: this.#operand(node, children) }];
+  }
+
+  #sign(at: number): Item {
+    return { type: 'sign', op: this.#text.charAt(at) === '-' ? '-' : '+', from: at };
+  }
+
+  #number({ from, to }: SyntaxNode): Item[] {
+    const items: Item[] = [];
+    let start = from;
+    if (/[+-]/.test(this.#text.charAt(from))) {
+      items.push(this.#sign(from));
+      start += 1;
+      while (/\s/.test(this.#text.charAt(start))) start += 1;
+    }
+    const expr = { type: 'number', value: this.#numberIn(start, to), from: start, to } as const;
+    items.push({ type: 'operand', expr });
+    return items;
+  }
+
+  /** A number, or a duration as its seconds. */
+  #numberIn(from: number, to: number): number {
+    const text = this.#text.slice(from, to);
+    const number = parseNumber(text);
+    if (number !== undefined) return number;
+    const ms = parseDuration(text);
+    if (ms === undefined) throw new Mistake(from, `not a valid duration string: "${text}"`);
+    return ms / 1000;
+  }
+
+  #operand(node: SyntaxNode, children: readonly SyntaxNode[]): Expr {
+    const { from, to } = node;
+    const [first] = children;
+    switch (node.name) {
+      case 'StringLiteral':
+        return { type: 'string', value: this.#string(node), from, to };
+      case 'VectorSelector':
+        return selectorOf(this.#text, node);
+      case 'ParenExpr':
+        if (first === undefined) break;
+        return { type: 'paren', expr: this.#expr(first), from, to };
+      case 'FunctionCall': {
+        const name = first === undefined ? '' : this.#slice(first);
+        return { type: 'call', name, args: this.#args(children), from, to };
+      }
+      case 'AggregateExpr':
+        return this.#aggregate(node, children);
+    }
+    throw new Mistake(from, `"${this.#text.slice(from, to)}" is not supported`);
+  }
+
+  #args(children: readonly SyntaxNode[]): Expr[] {
+    const body = children.find(({ name }) => name === 'FunctionCallBody');
+    return body === undefined ? [] : childrenOf(body).map((child) => this.#expr(child));
+  }
+
+  #aggregate({ from, to }: SyntaxNode, children: readonly SyntaxNode[]): Expr {
+    const [first] = children;
+    const op = first === undefined ? '' : this.#slice(first).toLowerCase();
+    const modifier = children.find(({ name }) => name === 'AggregateModifier');
+    const [keyword, labels] = modifier === undefined ? [] : childrenOf(modifier);
+    const args = this.#args(children);
+    const isParametric = PARAMETRIC.has(op);
+    const count = isParametric ? 2 : 1;
+    if (args.length === 0) {
+      throw new Mistake(from, 'no arguments for aggregate expression provided');
+    }
+    const [left, right] = args;
+    const expr = isParametric ? right : left;
+    if (expr === undefined || args.length !== count) {
+      const text = `wrong number of arguments for aggregate expression provided, expected ${count}, got ${args.length}`;
+      throw new Mistake(from, text);
+    }
+    return {
+      type: 'aggregate',
+      op,
+      param: isParametric ? left : undefined,
+      expr,
+      without: keyword?.name === 'Without',
+      grouping: this.#labels(labels),
+      from,
+      to,
+    };
+  }
+
+  #operator(nodes: readonly SyntaxNode[]): Operator {
+    const [operator, ...modifiers] = nodes;
+    if (operator === undefined) throw mistakeAt(this.#text, 0);
+    const op = this.#slice(operator).toLowerCase();
+    if (LEVELS[op] === undefined) throw new Mistake(operator, `"${op}" is not supported`);
+    const fill = modifiers.find(({ name }) => name.startsWith('Fill'));
+    if (fill !== undefined) throw new Mistake(fill, '"fill" is not supported');
+    const clause = modifiers.find(({ name }) => name === 'MatchingModifierClause');
+    return {
+      op,
+      from: operator.from,
+      to: operator.to,
+      bool: modifiers.some(({ name }) => name === 'BoolModifier'),
+      matching: clause && this.#matching(clause),
+    };
+  }
+
+  #matching(clause: SyntaxNode): Matching {
+    const [keyword, labels, group, include] = childrenOf(clause);
+    const cards = { GroupLeft: 'many-to-one', GroupRight: 'one-to-many' } as const;
+    return {
+      on: keyword?.name === 'On',
+      labels: this.#labels(labels),
+      card: cards[group?.name as keyof typeof cards] ?? 'one-to-one', // Undefined is no key.
+      include: this.#labels(include),
+      isGrouped: group !== undefined,
+    };
+  }
+
+  #labels(node: SyntaxNode | undefined): readonly string[] {
+    if (node === undefined) return [];
+    return childrenOf(node).map((label) =>
+      label.name === 'QuotedLabelName' ? this.#string(label) : this.#slice(label),
+    );
+  }
+
+  #postfix(node: SyntaxNode, children: readonly SyntaxNode[]): Postfix {
+    const { to } = node;
+    const [, second, third] = children;
+    if (second === undefined) throw mistakeAt(this.#text, node.from);
+    const at = second.from;
+    switch (node.name) {
+      case 'MatrixSelector':
+        return { type: 'range', rangeMs: this.#durationMs(second), at, to };
+      case 'SubqueryExpr': {
+        const stepMs = third && this.#durationMs(third);
+        return { type: 'subquery', rangeMs: this.#durationMs(second), stepMs, at, to };
+      }
+      case 'OffsetExpr': {
+        const offset = this.#text.slice(third?.from ?? to, to);
+        return { type: 'offset', offsetMs: this.#signedMs(offset, third?.from ?? at), at, to };
+      }
+      default:
+        return { type: 'at', time: this.#atTime(third), at, to };
+    }
+  }
+
+  #atTime(node: SyntaxNode | undefined): NonNullable<TimeShift['at']> {
+    const text = node === undefined ? '' : this.#slice(node);
+    if (/^start\b/i.test(text)) return 'start';
+    if (/^end\b/i.test(text)) return 'end';
+    const sign = text.startsWith('-') ? -1 : 1;
+    const start = (node?.from ?? 0) + (/^[+-]\s*/.exec(text)?.[0].length ?? 0);
+    return sign * this.#numberIn(start, node?.to ?? 0) * 1000;
+  }
+
+  #durationMs(node: SyntaxNode): number {
+    const ms = this.#signedMs(this.#slice(node), node.from);
+    if (ms <= 0) throw new Mistake(node, 'duration must be greater than 0');
+    return ms;
+  }
+
+  #signedMs(text: string, at: number): number {
+    const [, sign = '', body = ''] = /^([+-]?)\s*(.*)$/s.exec(text) ?? [];
+    if (!/^[\w.]+$/.test(body)) throw new Mistake(at, `duration "${text}" is not supported`);
+    const number = parseNumber(body);
+    const ms = number === undefined ? parseDuration(body) : Math.round(number * 1000);
+    if (ms === undefined || !Number.isFinite(ms)) {
+      throw new Mistake(at, `not a valid duration string: "${body}"`);
+    }
+    return sign === '-' ? -ms : ms;
+  }
+
+  #string({ from, to }: SyntaxNode): string {
+    try {
+      return unquote(this.#text.slice(from, to));
+    } catch (error) {
+      if (!(error instanceof StringError)) throw error;
+      throw new Mistake(from, error.message);
+    }
+  }
+
+  #slice({ from, to }: SyntaxNode): string {
+    return this.#text.slice(from, to);
+  }
+}
+
+const PARAMETRIC: ReadonlySet<string> = new Set([
+  'topk',
+  'bottomk',
+  'count_values',
+  'quantile',
+  'limitk',
+  'limit_ratio',
+]);
+
+/** Puts a row of operands and operators together. */
+class Precedence {
+  readonly #items: readonly Item[];
+  #at = 0;
+
+  constructor(items: readonly Item[]) {
+    this.#items = items;
+  }
+
+  expr(level = 0): Expr {
+    let left = this.#operand();
+    for (;;) {
+      const item = this.#items[this.#at];
+      if (item?.type !== 'operator') return left;
+      const own = LEVELS[item.op] ?? 0;
+      if (own < level) return left;
+      this.#at += 1;
+      // All associate to the left but the power.
+      const right = this.expr(own === POW_LEVEL ? own : own + 1);
+      const { op, bool, matching, from, to } = item;
+      const opSpan = { from, to };
+      left = {
+        type: 'binary',
+        op,
+        opSpan,
+        left,
+        right,
+        bool,
+        matching,
+        from: left.from,
+        to: right.to,
+      };
+    }
+  }
+
+  #operand(): Expr {
+    const item = this.#items[this.#at];
+    this.#at += 1;
+    if (item?.type === 'sign') {
+      const expr = this.expr(POW_LEVEL);
+      const { op, from } = item;
+      if (expr.type !== 'number') return { type: 'unary', op, expr, from, to: expr.to };
+      return { ...expr, value: op === '-' ? -expr.value : expr.value, from };
+    }
+    if (item?.type !== 'operand') throw new Mistake(0, 'unexpected end of input');
+    let { expr } = item;
+    for (;;) {
+      const next = this.#items[this.#at];
+      if (next?.type !== 'postfix') return expr;
+      this.#at += 1;
+      expr = applyPostfix(expr, next.postfix);
+    }
+  }
+}
+
+function childrenOf(node: SyntaxNode): SyntaxNode[] {
+  const children: SyntaxNode[] = [];
+  for (let child = node.firstChild; child !== null; child = child.nextSibling) {
+    if (child.name !== 'LineComment') children.push(child);
+  }
+  return children;
+}

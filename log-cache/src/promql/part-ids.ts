@@ -1,0 +1,25 @@
+/** What was made of a slice of bytes, once for each different slice: a name's verdict, a tag's number. */
+
+import { ByteMap, hashBytes } from '@standpipe/protos';
+import { failed } from './errors.ts';
+
+/** A query that meets more different tags than this selects too much to be answered. */
+const PARTS_MAX = 200_000;
+
+export class PartIds<T> {
+  readonly #known = new ByteMap<T>();
+
+  of(bytes: Uint8Array, start: number, end: number, make: (start: number, end: number) => T): T {
+    const hash = hashBytes(bytes, start, end);
+    const known = this.#known.get(bytes, start, end, hash);
+    if (known !== undefined) return known;
+    if (this.#known.size >= PARTS_MAX) throw tooMany();
+    const made = make(start, end);
+    this.#known.set(bytes, start, end, hash, made);
+    return made;
+  }
+}
+
+export function tooMany(): Error {
+  return failed('the query selects too many different series: name a source_id or other labels');
+}

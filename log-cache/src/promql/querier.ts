@@ -1,0 +1,277 @@
+/**
+ * Answers PromQL: instant and range queries, and which labels and series there are.
+ *
+ * What a query may take is bounded: `timeoutMs`, QUERY_SAMPLES_MAX samples over all queries that run,
+ * 11,000 steps, and an end when its caller goes. What comes out are results; how they are written is
+ * the matter of those who ask (routes.ts, service.ts).
+ *
+ * A metric's name is left out of results when the query says it (`cpu{…}`), as the original does;
+ * where a query finds names by itself (`{source_id="a"}`) or works with them, they are there.
+ * `withNames` asks for them always.
+ */
+
+import type { Counter, Gauge, Metrics } from '@standpipe/plumbing';
+import { childrenOf, type Expr, selectorsOf, unwrapped } from './ast.ts';
+import { typeName, typeOf } from './check.ts';
+import { badData, failed, QueryError } from './errors.ts';
+import { Evaluator, type Value } from './evaluate.ts';
+import type { Result, Samples } from './format.ts';
+import { type Labels, NO_LABELS } from './labels.ts';
+import type { Matcher } from './matcher.ts';
+import { METRIC_NAME } from './names.ts';
+import { canceled, Pacer, SampleBudget } from './pacer.ts';
+import { parse } from './parse.ts';
+import { promQlMetrics } from './promql-metrics.ts';
+import { type Grid, timeAt } from './rows.ts';
+import type { Pace, Selected, SeriesSource } from './series.ts';
+import { restricted } from './sources.ts';
+
+export const QUERY_TIMEOUT_MS_DEFAULT = 10_000;
+export const QUERY_SAMPLES_MAX = 50_000_000;
+const STEPS_MAX = 11_000;
+
+/** Who asks, and how. */
+export interface Asker {
+  /** Ends the query. */
+  readonly signal: AbortSignal;
+  /** The only sources that the asker may see; undefined: all. */
+  readonly sources?: ReadonlySet<string> | undefined;
+  readonly timeoutMs?: number | undefined;
+  /** Whether results always have the names of metrics. */
+  readonly withNames?: boolean;
+}
+
+export interface RangeBounds {
+  readonly startMs: number;
+  readonly endMs: number;
+  readonly stepMs: number;
+}
+
+export interface Answer {
+  readonly result: Result;
+  /** The nodes, as ZONE/INDEX, that could not be asked. */
+  readonly unreachable: readonly string[];
+}
+
+export interface QuerierOptions {
+  readonly source: SeriesSource;
+  readonly metrics: Metrics;
+  readonly timeoutMs?: number;
+  readonly samplesMax?: number;
+}
+
+export class Querier {
+  readonly #source: SeriesSource;
+  readonly #timeoutMs: number;
+  readonly #budget: SampleBudget;
+  readonly #timeouts: Counter;
+  readonly #instantMs: Gauge;
+  readonly #rangeMs: Gauge;
+
+  constructor(options: QuerierOptions) {
+    this.#source = options.source;
+    this.#timeoutMs = options.timeoutMs ?? QUERY_TIMEOUT_MS_DEFAULT;
+    this.#budget = new SampleBudget(options.samplesMax ?? QUERY_SAMPLES_MAX);
+    const { timeouts, instantMs, rangeMs } = promQlMetrics(options.metrics);
+    this.#timeouts = timeouts;
+    this.#instantMs = instantMs;
+    this.#rangeMs = rangeMs;
+  }
+
+  /** Rejects with a QueryError. `answer` makes of the result what is wanted, in the query's time. */
+  async instant<T>(
+    query: string,
+    timeMs: number,
+    asker: Asker,
+    answer: (given: Answer, pace: Pace) => Promise<T>,
+  ): Promise<T> {
+    const expr = parse(query);
+    return this.#timed(this.#instantMs, asker, async (pace) => {
+      const grid = { startMs: timeMs, stepMs: 1, count: 1 };
+      const evaluator = this.#evaluator(asker, pace, { startMs: timeMs, endMs: timeMs });
+      const namesOf = namer(expr, asker);
+      const inner = unwrapped(expr);
+      const result =
+        inner.type === 'matrix' || inner.type === 'subquery'
+          ? await matrixOf(evaluator, inner, grid, namesOf)
+          : resultOf(await evaluator.evaluate(expr, grid), timeMs, namesOf);
+      return answer({ result, unreachable: [...evaluator.unreachable] }, pace);
+    });
+  }
+
+  /** Rejects with a QueryError. */
+  async range<T>(
+    query: string,
+    bounds: RangeBounds,
+    asker: Asker,
+    answer: (given: Answer, pace: Pace) => Promise<T>,
+  ): Promise<T> {
+    const grid = gridOf(bounds);
+    const expr = parse(query);
+    const type = typeOf(expr);
+    if (type !== 'scalar' && type !== 'vector') {
+      throw badData(
+        `invalid expression type "${typeName(type)}" for range query, must be Scalar or instant Vector`,
+      );
+    }
+    return this.#timed(this.#rangeMs, asker, async (pace) => {
+      const evaluator = this.#evaluator(asker, pace, bounds);
+      const value = await evaluator.evaluate(expr, grid);
+      const result = rangeResult(value, grid, namer(expr, asker));
+      return answer({ result, unreachable: [...evaluator.unreachable] }, pace);
+    });
+  }
+
+  /** The series that any of the lists of matchers selects, without their samples. */
+  async series(
+    lists: readonly (readonly Matcher[])[],
+    { startMs, endMs }: Pick<RangeBounds, 'startMs' | 'endMs'>,
+    asker: Asker,
+  ): Promise<Selected> {
+    return this.#timed(undefined, asker, async (pace) => {
+      const source = this.#sourceFor(asker);
+      const found = new Map<string, Selected['series'][number]>();
+      const unreachable = new Set<string>();
+      for (const matchers of lists) {
+        const selection = { matchers, startMs, endMs, labelsOnly: true };
+        const selected = await source.select(selection, pace);
+        for (const one of selected.series) found.set(one.labels.key, one);
+        for (const node of selected.unreachable) unreachable.add(node);
+      }
+      const series = [...found.values()].sort((a, b) => a.labels.compare(b.labels));
+      return { series, unreachable: [...unreachable] };
+    });
+  }
+
+  #sourceFor({ sources }: Asker): SeriesSource {
+    return sources === undefined ? this.#source : restricted(this.#source, sources);
+  }
+
+  #evaluator(
+    asker: Asker,
+    pace: Pace,
+    bounds: { readonly startMs: number; readonly endMs: number },
+  ): Evaluator {
+    return new Evaluator({ source: this.#sourceFor(asker), pace, ...bounds });
+  }
+
+  async #timed<T>(
+    gauge: Gauge | undefined,
+    { signal, timeoutMs = this.#timeoutMs }: Asker,
+    work: (pace: Pace) => Promise<T>,
+  ): Promise<T> {
+    const started = performance.now();
+    if (signal.aborted) throw canceled();
+    using pace = new Pacer({
+      budget: this.#budget,
+      timeoutMs: Math.min(timeoutMs, this.#timeoutMs),
+      signal,
+    });
+    try {
+      return await work(pace);
+    } catch (error) {
+      if (error instanceof QueryError && error.type === 'timeout') this.#timeouts.add(1);
+      throw error;
+    } finally {
+      gauge?.set(performance.now() - started);
+    }
+  }
+}
+
+function gridOf({ startMs, endMs, stepMs }: RangeBounds): Grid {
+  if (endMs < startMs) throw badData('end timestamp must not be before start time');
+  if (stepMs <= 0) {
+    throw badData(
+      'zero or negative query resolution step widths are not accepted. Try a positive integer',
+    );
+  }
+  const count = Math.floor((endMs - startMs) / stepMs) + 1;
+  if (count - 1 > STEPS_MAX) {
+    throw badData(
+      'exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query resolution (?step=XX)',
+    );
+  }
+  return { startMs, stepMs, count };
+}
+
+type Namer = (labels: Labels) => Labels;
+
+/** Decides whether results have the names of metrics. */
+function namer(expr: Expr, { withNames = false }: Asker): Namer {
+  if (withNames || !saysNames(expr) || worksWithNames(expr)) return (labels) => labels;
+  return (labels) => labels.nameless;
+}
+
+function saysNames(expr: Expr): boolean {
+  return [...selectorsOf(expr)].every(({ matchers }) =>
+    matchers.some(({ name, op }) => name === METRIC_NAME && op === '='),
+  );
+}
+
+/** Whether a query says `__name__` where labels are worked with. */
+function worksWithNames(expr: Expr): boolean {
+  if (expr.type === 'string') return expr.value === METRIC_NAME;
+  if (expr.type === 'aggregate' && expr.grouping.includes(METRIC_NAME)) return true;
+  const labels = expr.type === 'binary' ? (expr.matching?.labels ?? []) : [];
+  return labels.includes(METRIC_NAME) || childrenOf(expr).some(worksWithNames);
+}
+
+async function matrixOf(
+  evaluator: Evaluator,
+  expr: Parameters<Evaluator['ranges']>[0],
+  grid: Grid,
+  namesOf: Namer,
+): Promise<Result> {
+  const { series, rangeMs, endMs } = await evaluator.ranges(expr, grid);
+  const end = endMs(0);
+  const shown = series.flatMap(({ labels, times, values }): Samples[] => {
+    const from = times.findIndex((time) => time >= end - rangeMs);
+    const after = times.findIndex((time) => time > end);
+    const to = after < 0 ? times.length : after;
+    if (from < 0 || from >= to) return [];
+    return [
+      {
+        labels: namesOf(labels),
+        times: times.subarray(from, to),
+        values: values.subarray(from, to),
+      },
+    ];
+  });
+  return { type: 'matrix', series: byLabels(shown) };
+}
+
+function resultOf(value: Value, timeMs: number, namesOf: Namer): Result {
+  if (value.type === 'string') return { ...value, timeMs };
+  if (value.type === 'scalar') {
+    return { type: 'scalar', timeMs, value: value.values[0] ?? Number.NaN };
+  }
+  const samples = value.rows
+    .filter((row) => row.has(0))
+    .map((row) => ({ labels: namesOf(row.labels), timeMs, value: row.at(0) }));
+  return { type: 'vector', samples };
+}
+
+function rangeResult(value: Value, grid: Grid, namesOf: Namer): Result {
+  if (value.type === 'string') throw failed('a string is no result of a range query');
+  if (value.type === 'scalar') {
+    const times = value.values.map((_, step) => timeAt(grid, step));
+    return { type: 'matrix', series: [{ labels: NO_LABELS, times, values: value.values }] };
+  }
+  const series = value.rows.map(({ labels, values, present }): Samples => {
+    const count = present.reduce((sum, is) => sum + is, 0 as number);
+    const points = { times: new Float64Array(count), values: new Float64Array(count) };
+    let at = 0;
+    for (let step = 0; step < grid.count; step += 1) {
+      if (present[step] !== 1) continue;
+      points.times[at] = timeAt(grid, step);
+      points.values[at] = values[step] as number; // Below the count, as is the present.
+      at += 1;
+    }
+    return { labels: namesOf(labels), ...points };
+  });
+  return { type: 'matrix', series: byLabels(series.filter(({ times }) => times.length > 0)) };
+}
+
+function byLabels(series: readonly Samples[]): Samples[] {
+  return series.toSorted((a, b) => a.labels.compare(b.labels));
+}
