@@ -125,7 +125,7 @@ export const PICKED: readonly string[] = [
   'sgn(load - 0.5)',
   'ln(memory) + log2(memory) + log10(memory) + exp(load) + sqrt(memory)',
   'label_replace(memory, "job", "$1-x", "job", "(.*)")',
-  'label_replace(memory, "other", "${1}", "instance_id", "(\\\\d)")',
+  `label_replace(memory, "other", "\${1}", "instance_id", "(\\\\d)")`,
   'label_replace(memory, "zone", "", "", "")',
   'label_replace(memory, "job", "same", "job", ".*")',
   'label_replace(memory, "0bad", "x", "job", ".*")',

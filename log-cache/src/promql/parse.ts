@@ -17,7 +17,8 @@ import type { Expr, Matching, TimeShift } from './ast.ts';
 import { check } from './check.ts';
 import { Mistake, ParseError } from './errors.ts';
 import { parseDuration, parseNumber, StringError, unquote } from './literals.ts';
-import { applyPostfix, type Postfix } from './postfix.ts';
+import type { Postfix } from './postfix.ts';
+import { type Item, isOperator, type Operator, putTogether } from './precedence.ts';
 import { selectorOf } from './selector.ts';
 import { mistakeAt } from './tokens.ts';
 
@@ -26,41 +27,6 @@ const QUERY_LENGTH_MAX = 128 * 1024;
 const DEPTH_MAX = 500;
 
 const strict = parser.configure({ strict: true });
-
-const POW_LEVEL = 6;
-const UNARY_LEVEL = 5;
-const LEVELS: Readonly<Record<string, number>> = {
-  or: 1,
-  and: 2,
-  unless: 2,
-  '==': 3,
-  '!=': 3,
-  '<': 3,
-  '>': 3,
-  '<=': 3,
-  '>=': 3,
-  '+': 4,
-  '-': 4,
-  '*': UNARY_LEVEL,
-  '/': UNARY_LEVEL,
-  '%': UNARY_LEVEL,
-  atan2: UNARY_LEVEL,
-  '^': POW_LEVEL,
-};
-
-type Item =
-  | { readonly type: 'operand'; readonly expr: Expr }
-  | { readonly type: 'sign'; readonly op: '+' | '-'; readonly from: number }
-  | { readonly type: 'postfix'; readonly postfix: Postfix }
-  | ({ readonly type: 'operator' } & Operator);
-
-interface Operator {
-  readonly op: string;
-  readonly from: number;
-  readonly to: number;
-  readonly bool: boolean;
-  readonly matching: Matching | undefined;
-}
 
 /** Reads a query and checks its types. Throws a ParseError. */
 export function parse(text: string): Expr {
@@ -109,7 +75,7 @@ class Builder {
     if (this.#depth > DEPTH_MAX) throw new Mistake(node, 'the expression is nested too deeply');
     const items: Item[] = [];
     this.#layOut(node, items);
-    const expr = new Precedence(items).expr();
+    const expr = putTogether(items);
     this.#depth -= 1;
     return expr;
   }
@@ -236,7 +202,7 @@ class Builder {
     const [operator, ...modifiers] = nodes;
     if (operator === undefined) throw mistakeAt(this.#text, 0);
     const op = this.#slice(operator).toLowerCase();
-    if (LEVELS[op] === undefined) throw new Mistake(operator, `"${op}" is not supported`);
+    if (!isOperator(op)) throw new Mistake(operator, `"${op}" is not supported`);
     const fill = modifiers.find(({ name }) => name.startsWith('Fill'));
     if (fill !== undefined) throw new Mistake(fill, '"fill" is not supported');
     const clause = modifiers.find(({ name }) => name === 'MatchingModifierClause');
@@ -337,61 +303,6 @@ const PARAMETRIC: ReadonlySet<string> = new Set([
   'limitk',
   'limit_ratio',
 ]);
-
-/** Puts a row of operands and operators together. */
-class Precedence {
-  readonly #items: readonly Item[];
-  #at = 0;
-
-  constructor(items: readonly Item[]) {
-    this.#items = items;
-  }
-
-  expr(level = 0): Expr {
-    let left = this.#operand();
-    for (;;) {
-      const item = this.#items[this.#at];
-      if (item?.type !== 'operator') return left;
-      const own = LEVELS[item.op] ?? 0;
-      if (own < level) return left;
-      this.#at += 1;
-      // All associate to the left but the power.
-      const right = this.expr(own === POW_LEVEL ? own : own + 1);
-      const { op, bool, matching, from, to } = item;
-      const opSpan = { from, to };
-      left = {
-        type: 'binary',
-        op,
-        opSpan,
-        left,
-        right,
-        bool,
-        matching,
-        from: left.from,
-        to: right.to,
-      };
-    }
-  }
-
-  #operand(): Expr {
-    const item = this.#items[this.#at];
-    this.#at += 1;
-    if (item?.type === 'sign') {
-      const expr = this.expr(POW_LEVEL);
-      const { op, from } = item;
-      if (expr.type !== 'number') return { type: 'unary', op, expr, from, to: expr.to };
-      return { ...expr, value: op === '-' ? -expr.value : expr.value, from };
-    }
-    if (item?.type !== 'operand') throw new Mistake(0, 'unexpected end of input');
-    let { expr } = item;
-    for (;;) {
-      const next = this.#items[this.#at];
-      if (next?.type !== 'postfix') return expr;
-      this.#at += 1;
-      expr = applyPostfix(expr, next.postfix);
-    }
-  }
-}
 
 function childrenOf(node: SyntaxNode): SyntaxNode[] {
   const children: SyntaxNode[] = [];
