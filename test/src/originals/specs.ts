@@ -2,8 +2,8 @@
  * Our processes as a deployment of the originals starts them: with the settings of Loggregator
  * v107.0.21 and no others, on ports that they choose and tell on stderr.
  *
- *     a test ─▶ router ─┬─▶ trafficcontroller ─▶ websockets
- *                       └─▶ rlp ─▶ rlp-gateway ─▶ server-sent events
+ *     a test ─▶ router ─┬─▶ trafficcontroller ─▶ websockets            ─▶ UAA, Cloud Controller
+ *                       └─▶ rlp ─▶ rlp-gateway ─▶ server-sent events   ─▶ UAA, Cloud Controller
  *
  * Whoever is to connect to one reads its `bound to:` lines, as the original's own harness does.
  */
@@ -20,11 +20,17 @@ export interface OriginalsOptions {
 
 /** Where the originals ask whose token it is, and what it may read. */
 export interface Authorities {
-  /** The URL of UAA and Cloud Controller. */
-  readonly url: string;
+  /** URLs: of UAA, and of Cloud Controller by mutual TLS and as everybody reaches it. */
+  readonly uaa: string;
+  readonly cloudController: string;
+  readonly cloudControllerExternal: string;
+  /** As whom UAA is asked. */
   readonly client: string;
   readonly secret: string;
 }
+
+/** The name in Cloud Controller's certificate. */
+export const CLOUD_CONTROLLER = 'cloud-controller-ng.service.cf.internal';
 
 /** The original's `router`, as the job `doppler` starts it. */
 export function router({ certificates, agent }: OriginalsOptions): ProcessSpec {
@@ -64,12 +70,12 @@ export function trafficController(
     env: {
       TRAFFIC_CONTROLLER_IP: '127.0.0.1',
       TRAFFIC_CONTROLLER_SYSTEM_DOMAIN: 'example.com',
-      TRAFFIC_CONTROLLER_API_HOST: authorities?.url ?? 'https://127.0.0.1:1',
+      TRAFFIC_CONTROLLER_API_HOST: authorities?.cloudController ?? 'https://127.0.0.1:1',
       TRAFFIC_CONTROLLER_OUTGOING_DROPSONDE_PORT: '0',
       TRAFFIC_CONTROLLER_OUTGOING_CERT_FILE: `${certificates}/trafficcontroller.crt`,
       TRAFFIC_CONTROLLER_OUTGOING_KEY_FILE: `${certificates}/trafficcontroller.key`,
       TRAFFIC_CONTROLLER_SKIP_CERT_VERIFY: 'false',
-      TRAFFIC_CONTROLLER_UAA_HOST: authorities?.url ?? 'https://127.0.0.1:1',
+      TRAFFIC_CONTROLLER_UAA_HOST: authorities?.uaa ?? 'https://127.0.0.1:1',
       TRAFFIC_CONTROLLER_UAA_CLIENT: authorities?.client ?? 'doppler',
       TRAFFIC_CONTROLLER_UAA_CLIENT_SECRET: authorities?.secret ?? 'secret',
       TRAFFIC_CONTROLLER_UAA_CA_CERT: `${certificates}/ca.crt`,
@@ -83,7 +89,7 @@ export function trafficController(
       CC_CA_FILE: `${certificates}/ca.crt`,
       CC_CERT_FILE: `${certificates}/trafficcontroller.crt`,
       CC_KEY_FILE: `${certificates}/trafficcontroller.key`,
-      CC_SERVER_NAME: 'cloud-controller-ng.service.cf.internal',
+      CC_SERVER_NAME: CLOUD_CONTROLLER,
       AGENT_GRPC_ADDRESS: agent,
       USE_RFC339: 'false',
     },
@@ -137,13 +143,13 @@ export function gateway(
       LOGS_PROVIDER_CLIENT_CERT_PATH: `${certificates}/gateway.crt`,
       LOGS_PROVIDER_CLIENT_KEY_PATH: `${certificates}/gateway.key`,
       LOGS_PROVIDER_COMMON_NAME: 'reverselogproxy',
-      LOG_ACCESS_ADDR: authorities.url,
-      LOG_ACCESS_ADDR_EXTERNAL: authorities.url,
+      LOG_ACCESS_ADDR: authorities.cloudController,
+      LOG_ACCESS_ADDR_EXTERNAL: authorities.cloudControllerExternal,
       LOG_ACCESS_CA_PATH: `${certificates}/ca.crt`,
       LOG_ACCESS_CERT_PATH: `${certificates}/gateway.crt`,
       LOG_ACCESS_KEY_PATH: `${certificates}/gateway.key`,
-      LOG_ACCESS_COMMON_NAME: 'cloud-controller-ng.service.cf.internal',
-      LOG_ADMIN_ADDR: authorities.url,
+      LOG_ACCESS_COMMON_NAME: CLOUD_CONTROLLER,
+      LOG_ADMIN_ADDR: authorities.uaa,
       LOG_ADMIN_CLIENT_ID: authorities.client,
       LOG_ADMIN_CLIENT_SECRET: authorities.secret,
       LOG_ADMIN_CA_PATH: `${certificates}/ca.crt`,
@@ -155,7 +161,18 @@ export function gateway(
       METRICS_CERT_FILE_PATH: `${certificates}/gateway.crt`,
       METRICS_KEY_FILE_PATH: `${certificates}/gateway.key`,
     },
-    listeners: ['http', 'pprof'],
+    listeners: ['http', 'pprof', 'metrics'],
+  };
+}
+
+/** What stands in for UAA and Cloud Controller. It has no original. */
+export function platform(file: string): ProcessSpec {
+  return {
+    name: 'platform',
+    sourceId: 'platform',
+    command: [script('platform/dist/main.js')],
+    env: { PLATFORM_ADDR: '127.0.0.1:0', PLATFORM_FILE: file },
+    listeners: ['http'],
   };
 }
 
