@@ -11,13 +11,26 @@ test("takes an original Doppler's settings as they are", (t) => {
     ROUTER_CIPHER_SUITES: 'TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256',
     INGRESS_BUFFER_SIZE: '10000',
     EGRESS_BUFFER_SIZE: '1000',
-    ROUTER_PPROF_PORT: '0',
+    ROUTER_PPROF_PORT: '6060',
+    ROUTER_METRIC_BATCH_INTERVAL_MILLISECONDS: '1000',
+    ROUTER_METRIC_SOURCE_ID: 'router',
     AGENT_GRPC_ADDRESS: '127.0.0.1:3458',
     USE_RFC339: 'false',
   });
   t.is(config.grpcAddress, '0.0.0.0:8082');
+  t.deepEqual(config.tls, {
+    ca: 'ca',
+    cert: 'cert',
+    key: 'key',
+    suites: { allowed: ['TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256'], unknown: [] },
+  });
+  t.is(config.ingressBufferSize, 10_000);
   t.is(config.egressBufferSize, 1000);
   t.is(config.egressV2BufferSize, 50_000);
+  t.is(config.observability.pprofPort, 6060);
+  t.is(config.agentAddress, '127.0.0.1:3458');
+  t.is(config.metricIntervalMs, 1000);
+  t.is(config.metricSourceId, 'router');
   t.deepEqual(config.zones, []);
 });
 
@@ -34,6 +47,11 @@ test('knows its place among the Dopplers', (t) => {
 const MISTAKES: [string, NodeJS.ProcessEnv, RegExp][] = [
   ['a missing certificate', { ...FILES, ROUTER_CERT_FILE: '' }, /ROUTER_CERT_FILE must be set/],
   ['a size of nothing', { ...FILES, EGRESS_BUFFER_SIZE: '0' }, /EGRESS_BUFFER_SIZE is "0"/],
+  [
+    'cipher suites of which none is known',
+    { ...FILES, ROUTER_CIPHER_SUITES: 'TLS_RSA_WITH_AES_128_CBC_SHA' },
+    /ROUTER_CIPHER_SUITES must name one of TLS_ECDHE_RSA/,
+  ],
   ['a misspelt name', { ...FILES, EGRESS_BUFER_SIZE: '9' }, /did you mean EGRESS_BUFFER_SIZE/],
   [
     'a zone that is not there',

@@ -61,14 +61,11 @@ export interface Config {
   readonly observability: ObservabilityConfig;
 }
 
-/** Settings of the original that a Doppler of ours has no use for. */
-const UNUSED: readonly string[] = ['ROUTER_CIPHER_SUITES', 'ROUTER_PPROF_PORT', 'USE_RFC339'];
-
 const MEBIBYTE = 1024 * 1024;
 const SIZE_MAX = 10_000_000;
 
 export function readConfig(vars: Readonly<NodeJS.ProcessEnv> = process.env): Config {
-  const env = new Env(vars, { exempt: UNUSED });
+  const env = new Env(vars);
   const size = (name: string, fallback: number): number =>
     env.count(name, { fallback, min: 1, max: SIZE_MAX });
   const port = env.count('ROUTER_PORT', { fallback: 0, min: 0, max: 65_535 });
@@ -79,6 +76,7 @@ export function readConfig(vars: Readonly<NodeJS.ProcessEnv> = process.env): Con
       ca: 'ROUTER_CA_FILE',
       cert: 'ROUTER_CERT_FILE',
       key: 'ROUTER_KEY_FILE',
+      suites: 'ROUTER_CIPHER_SUITES',
     }),
     ingressBufferSize: env.count('INGRESS_BUFFER_SIZE', {
       fallback: 10_000,
@@ -110,7 +108,7 @@ export function readConfig(vars: Readonly<NodeJS.ProcessEnv> = process.env): Con
       min: 100,
       max: 3_600_000,
     }),
-    observability: observabilitySettings(env),
+    observability: observabilitySettings(env, { pprofPort: 'ROUTER_PPROF_PORT' }),
   };
   env.done();
   return config;

@@ -52,6 +52,8 @@ export interface Doppler extends AsyncDisposable {
   readonly metricsPort: number;
   /** How long it may take to drain. */
   readonly drainLimitMs: number;
+  /** Where profiles are served. */
+  readonly pprofPort: number | undefined;
   /** What it has counted so far. */
   readonly counts: DopplerMetrics;
 }
@@ -114,6 +116,7 @@ export async function startDoppler(
       httpPort: http?.port,
       metricsPort: told.port,
       drainLimitMs: DRAIN_LIMIT_MS + cache.saveTimeoutMs,
+      pprofPort: told.pprofPort,
       counts,
       async [Symbol.asyncDispose](): Promise<void> {
         ingress.close();

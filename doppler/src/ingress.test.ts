@@ -83,6 +83,19 @@ test('takes in a message of exactly 10 MiB', async (t) => {
   await eventually(() => sources.length === 1);
 });
 
+test('nothing waits between the doors and the router, so INGRESS_BUFFER_SIZE has nothing to bound', async (t) => {
+  const { client, sources, counts } = await setUp(t);
+  const { call, ended } = client.send(batchSender);
+  const burst = Array.from({ length: 50_000 }, (_, n) => String(n));
+  for (let first = 0; first < burst.length; first += 100) {
+    call.write(encodeBatch(logs(...burst.slice(first, first + 100))));
+  }
+  call.end();
+  await ended;
+  t.deepEqual(sources, burst, 'each is routed before its call hears of its end, in order');
+  t.is(counts.droppedIngress.value, 0);
+});
+
 test('Send answers INTERNAL to a malformed batch', async (t) => {
   const { client, counts } = await setUp(t);
   const invalidUtf8 = Buffer.from([0x0a, 0x03, 0x12, 0x01, 0xff]);

@@ -1,5 +1,6 @@
 /**
- * Log lines of a process: JSON on stderr, written by pino.
+ * Log lines of a process: JSON on stderr, written by pino; or text, for those who set how the
+ * original's lines begin (log-text.ts).
  *
  * Writing is synchronous, so nothing is lost when a process ends, and so nothing may be written for
  * each message that passes: what can happen often goes through `limited`, which writes at most one line in ten
@@ -7,6 +8,7 @@
  */
 
 import { type Logger, pino } from 'pino';
+import { type LogFormat, logFormat, textLine } from './log-text.ts';
 
 /** Facts of a log line. An error goes by the name `err` or `error`. */
 export type Fields = Readonly<Record<string, unknown>>;
@@ -29,6 +31,8 @@ export interface LoggerOptions {
   readonly level?: string;
   /** Default: stderr. */
   readonly destination?: { write(line: string): void };
+  /** Default: what the variable USE_RFC339 or USE_RFC3339 asks for, else JSON. */
+  readonly format?: LogFormat;
 }
 
 export const LOG_INTERVAL_MS: number = 10_000;
@@ -41,11 +45,20 @@ export function isLogLevel(level: string): boolean {
   return LEVELS.includes(level);
 }
 
-/** The log of one process or of one of its parts. LOG_LEVEL says from which level on. */
+/**
+ * The log of one process or of one of its parts. LOG_LEVEL says from which level on, USE_RFC339
+ * (which the agent's original spells rightly) in which of the original's forms.
+ */
 export function createLogger(name: string, options: LoggerOptions = {}): Log {
   const asked = (options.level ?? process.env.LOG_LEVEL ?? '').toLowerCase();
   const level = isLogLevel(asked) ? asked : 'info';
-  const destination = options.destination ?? pino.destination({ fd: STDERR, sync: true });
+  const { USE_RFC339, USE_RFC3339 } = process.env;
+  const format = options.format ?? logFormat(USE_RFC339 ?? USE_RFC3339);
+  const lines = options.destination ?? pino.destination({ fd: STDERR, sync: true });
+  const destination =
+    format === 'json'
+      ? lines
+      : { write: (line: string): void => void lines.write(textLine(line, format)) };
   const logger = pino(
     { name, level, base: { name }, timestamp: pino.stdTimeFunctions.isoTime, errorKey: 'error' },
     destination,

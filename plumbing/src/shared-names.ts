@@ -41,6 +41,8 @@ export const SHARED_NAMES: readonly string[] = [
     'METRICS_INTERVAL',
     'STATSD_ADDRESS',
     'LOG_LEVEL',
+    'USE_RFC339',
+    'USE_RFC3339',
     'PORT_OFFSET',
     'EXIT_WITH_PARENT',
   ],

@@ -43,9 +43,6 @@ export interface Config {
   readonly observability: ObservabilityConfig;
 }
 
-/** Settings of the original that have no meaning here, and are no mistakes. */
-const IGNORED: readonly string[] = ['USE_RFC339'];
-
 /**
  * In the original what is more waits without an answer. Refused, a reader hears of it at once and
  * tries another proxy.
@@ -55,7 +52,7 @@ const CONNECTIONS_MAX = 500;
 const PPROF_PORT = 6061;
 
 export function readConfig(vars: Readonly<NodeJS.ProcessEnv> = process.env): Config {
-  const env = new Env(vars, { exempt: IGNORED });
+  const env = new Env(vars);
   const host = env.text('RLP_HOST', { fallback: '0.0.0.0' });
   const port = env.count('RLP_PORT', { fallback: 0, min: 0, max: 65_535 });
   const config: Config = {

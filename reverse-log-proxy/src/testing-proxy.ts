@@ -11,7 +11,7 @@ import { FakeEgress, Reader, type ReaderOptions } from './testing.ts';
 type Certificates = Readonly<Record<'doppler' | 'reverselogproxy' | 'gateway', TlsFiles>>;
 
 export type ProxyConfig = Partial<
-  Pick<Config, 'maxEgressStreams' | 'maxConnections' | 'address' | 'agentAddress'>
+  Pick<Config, 'maxEgressStreams' | 'maxConnections' | 'address' | 'agentAddress' | 'dns'>
 >;
 
 export function certificates(): Promise<Certificates> {

@@ -75,11 +75,8 @@ const LOOPBACK = '127.0.0.1';
 const EVERYWHERE = '0.0.0.0';
 const PREFIX = 'TRAFFIC_CONTROLLER';
 
-/** Settings of the original that have no use here, and are no misspellings. */
-const UNUSED: readonly string[] = ['USE_RFC339'];
-
 export function readConfig(vars: Readonly<NodeJS.ProcessEnv> = process.env): Config {
-  const env = new Env(vars, { exempt: UNUSED });
+  const env = new Env(vars);
   const open = env.flag(`${PREFIX}_DISABLE_ACCESS_CONTROL`, { fallback: false });
   const certificate = certificateSettings(env);
   const config: Config = {

@@ -42,7 +42,7 @@ export interface MetronConfig extends ObservabilityConfig {
 
 /** Settings of the original that mean nothing here; they may be set. */
 const OF_THE_ORIGINAL: readonly string[] = [
-  ...['AGENT_METRIC_SOURCE_ID', 'USE_RFC3339'],
+  'AGENT_METRIC_SOURCE_ID',
   ...['AGENT_METRIC_BATCH_INTERVAL_MILLISECONDS', 'METRICS_CA_FILE_PATH', 'DEBUG_METRICS'],
   ...['METRICS_CERT_FILE_PATH', 'METRICS_KEY_FILE_PATH'],
 ];
