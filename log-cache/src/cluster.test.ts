@@ -1,3 +1,4 @@
+import { status } from '@grpc/grpc-js';
 import { listenGrpc, Metrics, staticMembers } from '@standpipe/plumbing';
 import { eventually } from '@standpipe/plumbing/testing';
 import { ownerOf } from '@standpipe/protos';
@@ -172,6 +173,23 @@ test('stores a local Send whatever its owner, and routes any other', async (t) =
   await client.send(batchOf([line(OF_SHARD_1, 2)]).pack(), { localOnly: false });
   await eventually(() => second.cache.store.size === 1);
   t.is(first.cache.store.size, 1);
+});
+
+test('answers a Send with OK though its owner is dead, and meta with UNKNOWN when all are', async (t) => {
+  const { nodes, tls, zones } = await cluster(t, { az1: 2 });
+  const [first, second] = both(nodes);
+  await second.stop();
+  const client = new LogCacheClient({ address: first.listener.address, tls });
+  t.teardown(() => client[Symbol.asyncDispose]());
+  await client.send(batchOf([line(OF_SHARD_1, 1)]).pack(), { localOnly: false });
+  const reader = createClusterReader({
+    members: staticMembers([{ name: 'az1', addresses: zones[0]?.addresses.slice(1) ?? [] }]),
+    tls,
+    log: silent(),
+  });
+  t.teardown(() => reader[Symbol.asyncDispose]());
+  const error = await t.throwsAsync(reader.meta(false));
+  t.like(error, { code: status.UNKNOWN, message: 'failed to read meta data from remote node' });
 });
 
 test('counts what a dead owner does not get, exactly', async (t) => {

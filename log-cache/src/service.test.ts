@@ -52,6 +52,34 @@ for (const [what, request] of [
   });
 }
 
+for (const [what, id] of [
+  ['a slash', 'a/b'],
+  ['NUL', 'a\0b'],
+  ['64 KiB', 'x'.repeat(65_536)],
+  ['nothing', ''],
+] as const) {
+  test(`reads a source whose id has ${what} in it`, async (t) => {
+    const { cache, client } = await served(t);
+    cache.put(batchOf([line(id, -1), line(id, 2)]));
+    t.deepEqual(times(await client.read(readRequest(id), { local: false })), [-1, 2]);
+    t.is((await client.meta(false)).get(id)?.count, 2);
+  });
+}
+
+test('heeds filters of ours, and says so to whoever asks for them only', async (t) => {
+  const { cache, call } = await served(t);
+  cache.put(batchOf([line('a', 1), line('a', 2)]));
+  const ask = async (fields: object) =>
+    ReadResponse.decode(
+      await call('Egress/Read', ReadRequest.encode({ source_id: 'a', ...fields }).finish()),
+    );
+  t.false((await ask({})).filtered);
+  const found = await ask({ contains: 'line 2' });
+  t.deepEqual([found.filtered, found.envelopes?.batch?.length], [true, 1]);
+  const error = await t.throwsAsync(ask({ matches: '[' }));
+  t.like(error, { code: grpc.status.INVALID_ARGUMENT });
+});
+
 test('always sets the envelopes of an answer', async (t) => {
   const { call } = await served(t);
   const response = ReadResponse.decode(await call('Egress/Read', Buffer.alloc(0)));

@@ -143,7 +143,7 @@ async function open(
       ? keep(await AccessLog.open({ file: accessLogFile, ip: config.ip, log }))
       : undefined,
     recent: new RecentEnvelopes({ reader, metrics: recentMetrics(metrics), clock }),
-    logCache: logCacheRoutes(reader, { tails: reader }),
+    logCache: logCacheRoutes(reader, { tails: reader, metaDialect: 'auth-proxy' }),
     logStream: proxyTo(config.logStreamAddress, NO_GATEWAY, keep),
     platform: proxyTo(config.platformAddress, NO_PLATFORM, keep),
     systemDomain: config.systemDomain,

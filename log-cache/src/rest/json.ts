@@ -17,6 +17,12 @@ export function metaBody(sources: ReadonlyMap<string, MetaInfo>): Buffer {
   return Buffer.from(`{"meta":{${entries.join(',')}}}\n`);
 }
 
+/** Meta as the original's auth proxy writes it: names in camel case, and what is zero left out. */
+export function proxyMetaBody(sources: ReadonlyMap<string, MetaInfo>): Buffer {
+  const entries = [...sources].sort(([a], [b]) => compareCodePoints(a, b)).map(proxyMetaEntry);
+  return Buffer.from(entries.length === 0 ? '{}\n' : `{"meta":{${entries.join(',')}}}\n`);
+}
+
 /** An error of read and meta, as a google.rpc.Status. */
 export function errorBody(code: number, message: string): Buffer {
   return Buffer.from(`${JSON.stringify({ code, message, details: [] })}\n`);
@@ -37,6 +43,17 @@ function metaEntry([id, { count, expired, oldest, newest }]: [string, MetaInfo])
     `${JSON.stringify(id)}:{"count":"${count}","expired":"${expired}",` +
     `"oldest_timestamp":"${oldest}","newest_timestamp":"${newest}"}`
   );
+}
+
+function proxyMetaEntry([id, { count, expired, oldest, newest }]: [string, MetaInfo]): string {
+  const fields = [
+    ['count', count],
+    ['expired', expired],
+    ['oldestTimestamp', oldest],
+    ['newestTimestamp', newest],
+  ] as const;
+  const set = fields.filter(([, value]) => value !== 0 && value !== 0n);
+  return `${JSON.stringify(id)}:{${set.map(([name, value]) => `"${name}":"${value}"`).join(',')}}`;
 }
 
 /** JavaScript compares UTF-16: that differs where a surrogate meets U+E000 to U+FFFF. */

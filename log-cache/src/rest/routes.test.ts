@@ -6,7 +6,7 @@ import { longOf } from '@standpipe/protos/testing';
 import test, { type ExecutionContext } from 'ava';
 import { ReadError, type Reader, type ReadRequest } from '../reader.ts';
 import { counter, type EnvelopeInit, event, line, testStore, timer } from '../testing.ts';
-import { logCacheNotFound, logCacheRoutes } from './routes.ts';
+import { type LogCacheRoutesOptions, logCacheNotFound, logCacheRoutes } from './routes.ts';
 
 interface Response {
   readonly status: number | undefined;
@@ -25,26 +25,44 @@ type Ask = (path: string, asked?: Asked) => Promise<Response>;
 
 const FORM = { 'Content-Type': 'application/x-www-form-urlencoded' };
 
+const SECOND = 1_000_000_000n;
+const AT = 1714564800123456000n;
+
+/** The example of log-cache-release v3.2.0: one envelope of each kind, a second apart. */
 const APP_1: readonly EnvelopeInit[] = [
   {
-    timestamp: longOf(1714564800123456000n),
-    source_id: 'app-1',
     instance_id: '0',
     tags: { deployment: 'cf', source_type: 'APP/PROC/WEB' },
     log: { payload: Buffer.from('hello <world> & "q"') },
   },
   {
-    timestamp: longOf(1714564803123456000n),
-    source_id: 'app-1',
     instance_id: '1',
-    counter: { name: 'http.requests', delta: 5, total: 10 },
+    tags: { source_type: 'APP/PROC/WEB' },
+    log: { payload: Buffer.from('oops'), type: 1 },
   },
   {
-    timestamp: longOf(1714564806123456000n),
-    source_id: 'app-1',
-    instance_id: '3',
-    gauge: { metrics: { nan: { unit: '', value: Number.NaN } } },
+    instance_id: '1',
+    tags: { job: 'cell' },
+    gauge: { metrics: { cpu: { unit: 'percentage', value: 0.23 } } },
   },
+  { instance_id: '1', counter: { name: 'http.requests', delta: 5, total: 10 } },
+  { instance_id: '2', timer: { name: 'http', start: 1000, stop: 3000 } },
+  { instance_id: '2', event: { title: 't1', body: 'b1' } },
+  { instance_id: '3', gauge: { metrics: { nan: { unit: '', value: Number.NaN } } } },
+].map((init, second) => ({
+  ...init,
+  source_id: 'app-1',
+  timestamp: longOf(AT + BigInt(second) * SECOND),
+}));
+
+const BODIES: readonly string[] = [
+  '"instance_id":"0","deprecated_tags":{},"tags":{"deployment":"cf","source_type":"APP/PROC/WEB"},"log":{"payload":"aGVsbG8gPHdvcmxkPiAmICJxIg==","type":"OUT"}}',
+  '"instance_id":"1","deprecated_tags":{},"tags":{"source_type":"APP/PROC/WEB"},"log":{"payload":"b29wcw==","type":"ERR"}}',
+  '"instance_id":"1","deprecated_tags":{},"tags":{"job":"cell"},"gauge":{"metrics":{"cpu":{"unit":"percentage","value":0.23}}}}',
+  '"instance_id":"1","deprecated_tags":{},"tags":{},"counter":{"name":"http.requests","delta":"5","total":"10"}}',
+  '"instance_id":"2","deprecated_tags":{},"tags":{},"timer":{"name":"http","start":"1000","stop":"3000"}}',
+  '"instance_id":"2","deprecated_tags":{},"tags":{},"event":{"title":"t1","body":"b1"}}',
+  '"instance_id":"3","deprecated_tags":{},"tags":{},"gauge":{"metrics":{"nan":{"unit":"","value":"NaN"}}}}',
 ];
 
 test('clients of before release 2.0 read under /v1 what others read under /api/v1', async (t) => {
@@ -67,17 +85,34 @@ test('reads as the original does', async (t) => {
   t.is(headers['content-type'], 'application/json');
   t.is(headers['grpc-metadata-content-type'], 'application/grpc');
   t.is(headers['standpipe-partial'], undefined);
-  t.is(
-    body,
-    '{"envelopes":{"batch":[{"timestamp":"1714564800123456000","source_id":"app-1",' +
-      '"instance_id":"0","deprecated_tags":{},"tags":{"deployment":"cf",' +
-      '"source_type":"APP/PROC/WEB"},"log":{"payload":"aGVsbG8gPHdvcmxkPiAmICJxIg==",' +
-      '"type":"OUT"}},{"timestamp":"1714564803123456000","source_id":"app-1",' +
-      '"instance_id":"1","deprecated_tags":{},"tags":{},"counter":{"name":"http.requests",' +
-      '"delta":"5","total":"10"}},{"timestamp":"1714564806123456000","source_id":"app-1",' +
-      '"instance_id":"3","deprecated_tags":{},"tags":{},"gauge":{"metrics":{"nan":' +
-      '{"unit":"","value":"NaN"}}}}]}}\n',
+  const envelopes = BODIES.map(
+    (rest, second) => `{"timestamp":"${AT + BigInt(second) * SECOND}","source_id":"app-1",${rest}`,
   );
+  t.is(body, `{"envelopes":{"batch":[${envelopes.join(',')}]}}\n`);
+  const some = '/api/v1/read/app-1?name_filter=cpu%7Chttp&limit=2&descending=true';
+  t.is((await ask(some)).body, `{"envelopes":{"batch":[${envelopes[4]},${envelopes[3]}]}}\n`);
+});
+
+test('writes an envelope with nothing set, and what is empty or deprecated', async (t) => {
+  const { ask, put } = await served(t);
+  put({}, { timestamp: longOf(1n), gauge: {} });
+  put({ timestamp: longOf(2n), deprecated_tags: { k: { text: 'v' }, n: { integer: longOf(5n) } } });
+  const rest = '"source_id":"","instance_id":"","deprecated_tags":';
+  t.is(
+    (await ask('/api/v1/read/')).body,
+    `{"envelopes":{"batch":[{"timestamp":"0",${rest}{},"tags":{}},` +
+      `{"timestamp":"1",${rest}{},"tags":{},"gauge":{"metrics":{}}},` +
+      `{"timestamp":"2",${rest}{"k":{"text":"v"},"n":{"integer":"5"}},"tags":{}}]}}\n`,
+  );
+});
+
+test('answers 429 when the answer would be too large, so that clients ask for less', async (t) => {
+  const { ask, put } = await served(t, {}, 32);
+  for (let n = 0; n < 12; n += 1) put({ ...line('a', n), instance_id: 'x'.repeat(1_000_000) });
+  const { status: code, body } = await ask('/api/v1/read/a?limit=1000');
+  t.is(code, 429);
+  t.regex(body, /^\{"code":8,"message":"grpc: received message larger than max \(/);
+  t.is((await ask('/api/v1/read/a?limit=9')).status, 200);
 });
 
 const ERRORS: readonly [string, number, number, string][] = [
@@ -93,6 +128,7 @@ const ERRORS: readonly [string, number, number, string][] = [
   ['limit=abc', 400, 3, 'parsing field "limit": strconv.ParseInt: parsing "abc": invalid syntax'],
   ['envelope_types=log', 400, 3, 'parsing list "envelope_types": "log" is not a valid value'],
   ['envelope_types=6', 400, 3, 'parsing list "envelope_types": "6" is not a valid value'],
+  ['envelope_types=99', 400, 3, 'parsing list "envelope_types": "99" is not a valid value'],
   ['envelope_types=-1', 400, 3, 'parsing list "envelope_types": "-1" is not a valid value'],
   [
     'descending=maybe',
@@ -242,6 +278,34 @@ test('asks for its own sources only when told to', async (t) => {
   const { status: code, body } = await ask('/api/v1/meta?local_only=');
   t.is(code, 400);
   t.regex(body, /strconv.ParseBool: parsing \\"\\": invalid syntax/);
+});
+
+test('as an auth proxy it tells meta in camel case, without what is zero', async (t) => {
+  const { ask, put } = await served(t, { metaDialect: 'auth-proxy' });
+  t.is((await ask('/api/v1/meta')).body, '{}\n');
+  put(line('b', 3), line('b', 9), line('a', 0));
+  for (const asked of ['/api/v1/meta', '/api/v1/meta?local_only=x;&y', '/v1/meta']) {
+    const { status: code, headers, body } = await ask(asked, { method: 'POST' });
+    t.is(code, 200);
+    t.is(headers['content-type'], 'text/plain; charset=utf-8');
+    t.is(headers['grpc-metadata-content-type'], undefined);
+    t.is(
+      body,
+      '{"meta":{"a":{"count":"1"},' +
+        '"b":{"count":"2","oldestTimestamp":"3","newestTimestamp":"9"}}}\n',
+    );
+  }
+  t.regex((await ask('/api/v1/read/a')).body, /"source_id":"a"/);
+});
+
+test('as an auth proxy it says 502 and nothing else when nobody knows meta', async (t) => {
+  const failing = (): Promise<never> => Promise.reject(new ReadError(status.UNKNOWN, 'why'));
+  const { ask } = await servedBy(
+    t,
+    { read: failing, meta: failing },
+    { metaDialect: 'auth-proxy' },
+  );
+  t.like(await ask('/api/v1/meta'), { status: 502, body: '' });
 });
 
 test('serves a form that is posted, merged with the query', async (t) => {
@@ -465,9 +529,10 @@ function stamps(body: string): string[] {
 
 async function served(
   t: ExecutionContext,
-  options: { readonly behind?: string } = {},
+  options: { readonly behind?: string } & LogCacheRoutesOptions = {},
+  memoryMiB = 4,
 ): Promise<{ ask: Ask; put: ReturnType<typeof testStore>['put'] }> {
-  const { put, reader } = testStore();
+  const { put, reader } = testStore({ memoryLimitBytes: memoryMiB * 2 ** 20 });
   const { ask } = await servedBy(t, reader, options);
   return { ask, put };
 }
@@ -475,11 +540,11 @@ async function served(
 async function servedBy(
   t: ExecutionContext,
   reader: Reader,
-  { behind }: { readonly behind?: string } = {},
+  { behind, ...options }: { readonly behind?: string } & LogCacheRoutesOptions = {},
 ): Promise<{ ask: Ask }> {
   const log = createLogger('test', { level: 'silent' });
   const app = koaApp(log);
-  app.use(logCacheRoutes(reader, { uptimeSeconds: () => 1585.9 }));
+  app.use(logCacheRoutes(reader, { uptimeSeconds: () => 1585.9, ...options }));
   if (behind === undefined) app.use(logCacheNotFound());
   else {
     app.use((ctx) => {

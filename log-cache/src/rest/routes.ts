@@ -28,18 +28,25 @@ import type { Tails } from '../tail/tail.ts';
 import { Compression } from './compression.ts';
 import { placesOf } from './event-id.ts';
 import { readForm } from './form.ts';
-import { errorBody, infoBody, metaBody, promQlErrorBody, readBody } from './json.ts';
+import { errorBody, infoBody, metaBody, promQlErrorBody, proxyMetaBody, readBody } from './json.ts';
 import { metaParams, readParams, sourceIdOf, tailParams } from './params.ts';
 import { cleanPath, redirect } from './paths.ts';
 import { httpStatusOf } from './status.ts';
 import { answerTail } from './tail.ts';
 import { timeoutOf, within } from './timeout.ts';
 
+export type MetaDialect = 'gateway' | 'auth-proxy';
+
 export interface LogCacheRoutesOptions {
   /** The SemVer that clients are told; they want at least 2.1.0 to filter by names. */
   readonly version?: string;
   /** How long the machine has been up. */
   readonly uptimeSeconds?: () => number;
+  /**
+   * How meta is written: as the original's gateway does, which is the default, or as its auth proxy,
+   * which is what clients outside know.
+   */
+  readonly metaDialect?: MetaDialect;
   /** Who gives tails; without it there is no such path. */
   readonly tails?: Tails | undefined;
 }
@@ -54,8 +61,9 @@ const JSON_TYPE = 'application/json';
 
 export function logCacheRoutes(reader: Reader, options: LogCacheRoutesOptions = {}): Middleware {
   const { version = VERSION_DEFAULT, uptimeSeconds = uptime, tails } = options;
+  const isProxy = options.metaDialect === 'auth-proxy';
   const writer = new JsonWriter();
-  const metaOnce = writtenOnce(metaBody);
+  const metaOnce = writtenOnce(isProxy ? proxyMetaBody : metaBody);
   const compression = new Compression();
   return async (ctx, next) => {
     const clean = cleanPath(ctx.path);
@@ -74,6 +82,8 @@ export function logCacheRoutes(reader: Reader, options: LogCacheRoutesOptions = 
       );
     } else if (tails !== undefined && path.startsWith(`${TAIL}/`)) {
       await answerCall(ctx, () => tail(ctx, { tails, writer, path: path.slice(TAIL.length) }));
+    } else if (path === `${ROOT}/meta` && isProxy) {
+      await answerProxyMeta(ctx, { reader, compression, bodyOf: metaOnce });
     } else if (path === `${ROOT}/meta`) {
       await answerCall(ctx, () => answerMeta(ctx, { reader, compression, bodyOf: metaOnce }));
     } else {
@@ -164,6 +174,23 @@ async function answerMeta(
   await answerResult(ctx, { body: bodyOf(sources), unreachable, compression });
 }
 
+/** The auth proxy looks at no method and no parameter, and tells no reason. */
+async function answerProxyMeta(
+  ctx: Context,
+  { reader, compression, bodyOf }: MetaOptions,
+): Promise<void> {
+  try {
+    const { sources, unreachable } = await reader.meta(false);
+    tellMissing(ctx, unreachable);
+    answer(ctx, 200, await compression.of(ctx, bodyOf(sources)));
+    ctx.set('Content-Type', 'text/plain; charset=utf-8'); // What Go makes of it.
+  } catch (error) {
+    if (!(error instanceof ReadError)) throw error;
+    ctx.body = null;
+    ctx.status = 502; // Which Koa makes 204, without a body, unless it is said afterwards.
+  }
+}
+
 /** Answers a call of the gRPC API: by what it gives, or by the status that it fails with. */
 async function answerCall(ctx: Context, call: () => Promise<void>): Promise<void> {
   if (!isServed(ctx)) {
@@ -189,8 +216,12 @@ async function answerResult(
   { body, unreachable, compression }: Result,
 ): Promise<void> {
   ctx.set('Grpc-Metadata-Content-Type', 'application/grpc');
-  if (unreachable.length > 0) ctx.set(PARTIAL_HEADER, unreachable.join(','));
+  tellMissing(ctx, unreachable);
   answer(ctx, 200, await compression.of(ctx, body));
+}
+
+function tellMissing(ctx: Context, unreachable: readonly string[]): void {
+  if (unreachable.length > 0) ctx.set(PARTIAL_HEADER, unreachable.join(','));
 }
 
 function answerQuery(ctx: Context): void {
