@@ -34,6 +34,11 @@ test("takes an original Doppler's settings as they are", (t) => {
   t.deepEqual(config.zones, []);
 });
 
+test('INGRESS_BUFFER_SIZE need not be set, nor any other size', (t) => {
+  const { ingressBufferSize, egressBufferSize, egressV2BufferSize } = readConfig(FILES);
+  t.deepEqual([ingressBufferSize, egressBufferSize, egressV2BufferSize], [10_000, 50_000, 50_000]);
+});
+
 test('knows its place among the Dopplers', (t) => {
   const { zone, nodeIndex, zones } = readConfig({
     ...FILES,

@@ -116,12 +116,22 @@ test('closing sends what waits, then ends the streams well and refuses new ones'
 test('a request without selectors, or with none of a kind, is accepted and stays silent', async (t) => {
   const { client, subscribe, route } = await setUp(t);
   const silent = [await subscribe({}), await subscribe({ selectors: [{ source_id: 'a' }] })];
-  const legacy = await subscribe({ legacy_selector: { log: {} } });
   const told = await subscribe(LOGS);
   route(0, 10);
   await eventually(() => countOf(told) === 10);
   await client.subscribe(egressService.receiver, Buffer.alloc(0)).ended; // Behind all that was sent.
-  for (const subscriber of [...silent, legacy]) t.is(countOf(subscriber), 0);
+  for (const subscriber of silent) t.is(countOf(subscriber), 0);
+});
+
+test('legacy_selector and tag preference are left to the reverse log proxy: neither changes anything', async (t) => {
+  const { subscribe, route } = await setUp(t);
+  const legacy = await subscribe({ legacy_selector: { log: {} } });
+  const plain = await subscribe(LOGS);
+  const preferring = await subscribe({ ...LOGS, use_preferred_tags: true });
+  route(0, 10);
+  await eventually(() => countOf(plain) === 10 && countOf(preferring) === 10);
+  t.deepEqual(Buffer.concat(preferring.messages), Buffer.concat(plain.messages));
+  t.is(countOf(legacy), 0);
 });
 
 test('Receiver is refused and says what to use instead', async (t) => {

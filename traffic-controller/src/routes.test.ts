@@ -84,17 +84,14 @@ const rows: readonly Row[] = [
   ['an unknown path of the API', ['GET', '/api/v1/nothing'], 404],
 ];
 
-test('answers by status, body and headers as clients know it', async (t) => {
-  const address = await startOpen(t);
-  for (const [what, [method, path, headers = {}], status, body, expected = {}] of rows) {
-    const answer = await ask(address, path, { method, headers });
-    t.is(answer.status, status, what);
-    if (body !== undefined) t.is(answer.body, body, what);
-    for (const [name, value] of Object.entries(expected)) {
-      t.is(answer.headers[name], value, `${what}: ${name}`);
-    }
-  }
-});
+for (const [what, [method, path, headers = {}], status, body, expected = {}] of rows) {
+  test(`${what} is answered ${status}`, async (t) => {
+    const answer = await ask(await startOpen(t), path, { method, headers });
+    t.is(answer.status, status);
+    if (body !== undefined) t.is(answer.body, body);
+    for (const [name, value] of Object.entries(expected)) t.is(answer.headers[name], value, name);
+  });
+}
 
 for (const path of ['/nothing', '/firehose/x', '/']) {
   test(`an upgrade of ${path} that is not given is closed, though its client keeps its half open`, async (t) => {

@@ -237,6 +237,13 @@ test('refuses a path whose escapes are no escapes, or no UTF-8', async (t) => {
   t.is(JSON.parse(body).code, 13);
 });
 
+test('info is JSON whose version makes clients read under /api/v1 and filter by name', async (t) => {
+  const { ask } = await served(t);
+  const { version } = JSON.parse((await ask('/api/v1/info')).body);
+  const [, major, minor] = /^(\d+)\.(\d+)\.(\d+)$/.exec(version) ?? [];
+  t.true(Number(major) > 2 || (Number(major) === 2 && Number(minor) >= 1), version);
+});
+
 test('tells its version and how long the machine is up', async (t) => {
   const { ask } = await served(t);
   for (const method of ['GET', 'POST', 'PUT', 'DELETE']) {

@@ -36,6 +36,19 @@ test('G1: a batch is one data line of JSON, zero values and snake-case keys in i
   t.is(stream.text, first + second + third);
 });
 
+test('every line of a stream ends with LF alone, whatever an envelope holds', async (t) => {
+  const { read, proxy } = await started(t, { heartbeatMs: 300 });
+  const stream = await read('?log');
+  await eventually(() => stream.text.startsWith('event: heartbeat\n'));
+  const tags = { 'a\r\nb': 'c\r\n\r\nd\u2028e' };
+  proxy.send(encodeBatch([{ source_id: 'x\r\ny', tags, log: { payload: Buffer.from('\r\n') } }]));
+  await eventually(() => /^data: \{"batch"[^\n]*\n\n/m.test(stream.text));
+  t.false(stream.text.includes('\r'));
+  const [, json] = /^data: (\{"batch"[^\n]*)\n/m.exec(stream.text) ?? [];
+  const [envelope] = JSON.parse(json ?? '').batch;
+  t.deepEqual([envelope.source_id, envelope.tags], ['x\r\ny', tags]);
+});
+
 test('G2: sends a heartbeat of exactly three lines when nothing came for a while', async (t) => {
   const { read, proxy } = await started(t, { heartbeatMs: 300 });
   const stream = await read('?log');
