@@ -12,7 +12,7 @@
  * Hot: called for each envelope that a search comes to. Nothing is copied, and a window is a view.
  */
 
-const WINDOW_BYTES = 64 * 1024;
+const WINDOW_BYTES = 256 * 1024;
 
 export class LiteralSearch {
   readonly #wanted: Buffer;
