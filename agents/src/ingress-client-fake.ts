@@ -12,6 +12,8 @@ const NOTHING = Buffer.alloc(0);
 export class FakeIngress implements AsyncDisposable {
   /** All that came, in the order in which it came. */
   readonly envelopes: Envelope[] = [];
+  /** The messages of batches, as they came. */
+  readonly messages: Buffer[] = [];
   /** How many envelopes each message held. */
   readonly sizes: number[] = [];
   readonly address: string;
@@ -71,6 +73,7 @@ export class FakeIngress implements AsyncDisposable {
 
   takeBatch(bytes: Buffer): void {
     const { batch } = loggregator.v2.EnvelopeBatch.decode(bytes);
+    this.messages.push(bytes);
     this.sizes.push(batch.length);
     this.envelopes.push(...(batch as Envelope[])); // Decoded, so no mere initial values.
   }

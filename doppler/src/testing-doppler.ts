@@ -29,7 +29,8 @@ export interface Started {
   push(payload: Buffer): void;
   sendBatch(inits: readonly loggregator.v2.IEnvelope[]): void;
   sendV2(init: loggregator.v2.IEnvelope): void;
-  /** A subscriber that is there once this resolves. */
+  /** Waits until the subscription that is made is there. */
+  opened(open: () => Subscriber): Promise<Subscriber>;
   subscribe(request: loggregator.v2.IEgressBatchRequest): Promise<Subscriber>;
   subscribeV1(
     request: plumbing.ISubscriptionRequest,
@@ -75,6 +76,7 @@ export async function startedDoppler(
     doppler,
     log,
     vars,
+    opened,
     pusher,
     sender,
     push: (payload: Buffer) =>

@@ -11,6 +11,8 @@ export interface FakeAgent extends AsyncDisposable {
   readonly address: string;
   readonly port: number;
   readonly envelopes: Envelope[];
+  /** The same as they came. */
+  readonly messages: Buffer[];
   /** How many streams were opened. */
   readonly streams: number;
 }
@@ -28,6 +30,7 @@ export interface FakeAgentOptions {
 export async function startAgent(options: FakeAgentOptions): Promise<FakeAgent> {
   const { tls, port = 0, answers = true, endAfter = Number.POSITIVE_INFINITY } = options;
   const envelopes: Envelope[] = [];
+  const messages: Buffer[] = [];
   let streams = 0;
   const eof = { code: Status.UNKNOWN, details: 'EOF' };
   const sender = (
@@ -39,6 +42,7 @@ export async function startAgent(options: FakeAgentOptions): Promise<FakeAgent> 
     call.on('data', (bytes: Buffer) => {
       count += 1;
       if (count > endAfter) return;
+      messages.push(bytes);
       envelopes.push(loggregator.v2.Envelope.decode(bytes));
       if (count === endAfter) answer(eof);
     });
@@ -63,6 +67,7 @@ export async function startAgent(options: FakeAgentOptions): Promise<FakeAgent> 
     address: listener.address,
     port: listener.port,
     envelopes,
+    messages,
     get streams() {
       return streams;
     },

@@ -3,6 +3,8 @@
 import { loggregator } from '../gen/messages.js';
 import { PackedBatch } from './packed-batch.ts';
 
+export { contents, double, field, fieldsInOrder, number, varint } from './testing-wire.ts';
+
 type EnvelopeInit = loggregator.v2.IEnvelope;
 
 /** A small repeatable generator (mulberry32): each call gives a whole number from 0 up to `below`. */

@@ -4,34 +4,10 @@
  */
 
 import { eventually } from '@standpipe/plumbing/testing';
+import { double, field, fieldsInOrder, number } from '@standpipe/protos/testing';
 import test from 'ava';
 import { started as startedGateway } from './gateway/testing.ts';
 import { started } from './testing-proxy.ts';
-
-/** A varint below 2^28. */
-function varint(value: number): Buffer {
-  const bytes: number[] = [];
-  for (let rest = value; ; rest >>>= 7) {
-    if (rest < 0x80) return Buffer.from([...bytes, rest]);
-    bytes.push((rest & 0x7f) | 0x80);
-  }
-}
-
-/** A field that has a length: text, bytes, or a message of these fields. */
-function field(number: number, ...content: readonly (Buffer | string)[]): Buffer {
-  const bytes = Buffer.concat(content.map((part) => Buffer.from(part)));
-  return Buffer.concat([varint((number << 3) | 2), varint(bytes.length), bytes]);
-}
-
-function number(number: number, value: number): Buffer {
-  return Buffer.concat([varint(number << 3), varint(value)]);
-}
-
-function double(number: number, value: number): Buffer {
-  const bytes = Buffer.alloc(8);
-  bytes.writeDoubleLE(value);
-  return Buffer.concat([varint((number << 3) | 1), bytes]);
-}
 
 const SHARD_ID = field(1, 'shard');
 const PREFERRED = number(3, 1);
@@ -49,12 +25,12 @@ test('Dopplers are sent exactly the fields that a reader set', async (t) => {
   const { read, dopplers } = await started(t);
   await read({}, { raw: REQUEST });
   await eventually(() => dopplers[0].requests.length === 1);
-  t.deepEqual(inOrder(dopplers[0].lastRequest), inOrder(REQUEST));
+  t.deepEqual(fieldsInOrder(dopplers[0].lastRequest), fieldsInOrder(REQUEST));
 
   await read({}, { raw: REQUEST, method: 'receiver' });
   await eventually(() => dopplers[0].requests.length === 2);
   const unnamed = Buffer.concat([SHARD_ID, PREFERRED, ...SELECTORS]);
-  t.deepEqual(inOrder(dopplers[0].lastRequest), inOrder(unnamed));
+  t.deepEqual(fieldsInOrder(dopplers[0].lastRequest), fieldsInOrder(unnamed));
 });
 
 test('Dopplers are sent a legacy selector as the only one, and nothing that is not set', async (t) => {
@@ -67,7 +43,10 @@ test('Dopplers are sent a legacy selector as the only one, and nothing that is n
 test('the gateway sends the proxy exactly the fields that a query sets', async (t) => {
   const { read, proxy } = await startedGateway(t);
   await read('?log');
-  t.deepEqual(inOrder(proxy.lastRequest), inOrder(Buffer.concat([PREFERRED, field(4, field(2))])));
+  t.deepEqual(
+    fieldsInOrder(proxy.lastRequest),
+    fieldsInOrder(Buffer.concat([PREFERRED, field(4, field(2))])),
+  );
 
   await read(
     '?shard_id=shard&deterministic_name=name&source_id=app&log&counter.name=requests&gauge.name=cpu,memory&timer&event',
@@ -80,7 +59,7 @@ test('the gateway sends the proxy exactly the fields that a query sets', async (
     field(6),
   ].map((kind) => field(4, field(1, 'app'), kind));
   const expected = Buffer.concat([SHARD_ID, PREFERRED, ...selectors, DETERMINISTIC_NAME]);
-  t.deepEqual(inOrder(proxy.lastRequest), inOrder(expected));
+  t.deepEqual(fieldsInOrder(proxy.lastRequest), fieldsInOrder(expected));
 });
 
 const LOG = field(4, field(1, 'hello'), number(2, 1));
@@ -140,16 +119,3 @@ test('what is in the map that a reader wants goes out as the bytes that came in'
   t.true(Buffer.concat(preferring.messages).includes(tagged));
   t.true(Buffer.concat(others.messages).includes(old));
 });
-
-/** The fields of a request in the order of their numbers, for any order of them means the same. */
-function inOrder(bytes: Buffer): readonly string[] {
-  const fields: { readonly number: number; readonly hex: string }[] = [];
-  for (let at = 0; at < bytes.length; ) {
-    const tag = bytes.readUInt8(at);
-    // All lengths and numbers in these requests are below 128.
-    const end = at + 2 + ((tag & 7) === 2 ? bytes.readUInt8(at + 1) : 0);
-    fields.push({ number: tag >> 3, hex: bytes.toString('hex', at, end) });
-    at = end;
-  }
-  return fields.sort((a, b) => a.number - b.number).map(({ hex }) => hex);
-}

@@ -11,11 +11,14 @@ import { dopplerService, plumbing } from '@standpipe/protos';
 
 export class FakeSubscription {
   readonly request: plumbing.SubscriptionRequest;
+  /** The request as it came. */
+  readonly requestBytes: Buffer;
   readonly #call: ServerWritableStream<Buffer, Buffer>;
   #ended = false;
 
   constructor(call: ServerWritableStream<Buffer, Buffer>) {
     this.#call = call;
+    this.requestBytes = call.request;
     this.request = plumbing.SubscriptionRequest.decode(call.request);
   }
 
