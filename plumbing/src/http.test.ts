@@ -112,26 +112,53 @@ test('cuts an answer that fails half-way, and logs it', async (t) => {
   t.pass();
 });
 
-test('cuts a client that sends its headers too slowly', async (t) => {
-  const { listener } = await serving(t, () => undefined, { headersMs: 100 });
+test('cuts a client that sends its headers too slowly, and counts it', async (t) => {
+  const metrics = new Metrics({ origin: 'test' });
+  const { listener } = await serving(t, () => undefined, { headersMs: 100, metrics });
   const socket = await connected(t, listener);
   socket.write('GET / HTTP/1.1\r\nHost: x\r\nX-Slow:');
   const answer = await allOf(socket);
   t.regex(answer, /^HTTP\/1.1 408 /);
+  t.is(metrics.counter('http_refused', '', { status: '408' }).value, 1);
 });
 
-test('refuses headers that are too large', async (t) => {
-  const { listener } = await serving(t, () => undefined);
-  const socket = await connected(t, listener);
-  socket.write(`GET / HTTP/1.1\r\nHost: x\r\nX-Large: ${'x'.repeat(20_000)}\r\n\r\n`);
-  t.regex(await allOf(socket), /^HTTP\/1.1 431 /);
+test('takes headers of 64 KiB; what is longer is refused and counted', async (t) => {
+  const metrics = new Metrics({ origin: 'test' });
+  const { listener } = await serving(t, hello, { metrics });
+  const [head, rest] = ['GET / HTTP/1.1\r\nConnection: close\r\nHost: x\r\nX: ', '\r\n\r\n'];
+  for (const [extra, expected] of [
+    [-64, /^HTTP\/1.1 200 .*hello$/s],
+    [64, /^HTTP\/1.1 431 /],
+  ] as const) {
+    const socket = await connected(t, listener);
+    socket.write(head + 'x'.repeat(64 * 1024 - head.length - rest.length + extra) + rest);
+    t.regex(await allOf(socket), expected);
+  }
+  t.is(metrics.counter('http_refused', '', { status: '431' }).value, 1);
 });
 
-test('refuses what is no HTTP', async (t) => {
-  const { listener } = await serving(t, () => undefined);
+test('refuses what is no HTTP, and counts it', async (t) => {
+  const metrics = new Metrics({ origin: 'test' });
+  const { listener } = await serving(t, () => undefined, { metrics });
   const socket = await connected(t, listener);
   socket.write('\x16\x03\x01 not http\r\n\r\n');
   t.regex(await allOf(socket), /^HTTP\/1.1 400 /);
+  t.is(metrics.counter('http_refused', '', { status: '400' }).value, 1);
+});
+
+test('a client that breaks off is no bad request', async (t) => {
+  const metrics = new Metrics({ origin: 'test' });
+  const { listener, url } = await serving(t, hello, { metrics });
+  const socket = await connected(t, listener);
+  socket.write('GET / HTTP/1.1\r\nHost: x\r\n');
+  socket.resetAndDestroy();
+  const agent = new http.Agent();
+  t.teardown(() => agent.destroy());
+  t.is(await get(url, agent), 'hello');
+  t.deepEqual(
+    [...metrics.series()].filter(({ name, value }) => name === 'http_refused' && value),
+    [],
+  );
 });
 
 test('refuses one connection too many, and logs it', async (t) => {

@@ -2,7 +2,8 @@
  * HTTP servers with the limits that all of ours share.
  *
  * A connection that sends its headers too slowly is cut, one past the most connections is refused,
- * and a client that does not take its answer is hung up on (write-limit.ts); all are counted.
+ * what is no HTTP or has too long headers is answered so (bad-requests.ts), and a client that does
+ * not take its answer is hung up on (write-limit.ts); all are counted.
  */
 
 import { once } from 'node:events';
@@ -14,6 +15,7 @@ import type { Duplex } from 'node:stream';
 import type Koa from 'koa';
 import { formatAddress } from './address.ts';
 import { announce, type ListenerKind } from './announce.ts';
+import { answerBadRequests } from './bad-requests.ts';
 import { type CipherSuites, warnOfUnknown } from './cipher-suites.ts';
 import { HttpConnections } from './http-connections.ts';
 import { listenAddress, listenError } from './listen-error.ts';
@@ -28,7 +30,8 @@ const REQUEST_LIMIT_MS = 30_000;
 const KEEP_ALIVE_MS = 5000;
 const CHECK_INTERVAL_MS = 500;
 const HANDSHAKE_LIMIT_MS = 10_000;
-const HEADER_BYTES_MAX = 16 * 1024;
+/** A token is a few KiB; a query that names a thousand apps is 47 KiB. */
+const HEADER_BYTES_MAX = 64 * 1024;
 const CONNECTIONS_MAX_DEFAULT = 5000;
 const DRAIN_MS_DEFAULT = 5000;
 /** Requests at a time on one connection over HTTP/2, as many as Go allows. */
@@ -89,6 +92,7 @@ export async function listenHttp(options: HttpListenOptions): Promise<HttpListen
   const draining = new AbortController();
   const connections = new HttpConnections(server, tls !== undefined, draining.signal);
   watchRefusals(server, { kind, log, metrics });
+  answerBadRequests(server, metrics);
   const { onUpgrade } = options;
   // Node takes a server that listens to this for one that upgrades, and answers nobody who asks.
   if (onUpgrade !== undefined) {

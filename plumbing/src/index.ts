@@ -30,6 +30,7 @@ export {
 } from './grpc.ts';
 export { guidOf } from './guid.ts';
 export { type HttpListener, type HttpListenOptions, listenHttp } from './http.ts';
+export { countRefused } from './http-refused.ts';
 export { koaApp } from './koa-app.ts';
 export { ListenError } from './listen-error.ts';
 export { createLogger, type Fields, type Log, type LoggerOptions, type LogLevel } from './log.ts';

@@ -7,6 +7,7 @@
  */
 
 import Koa from 'koa';
+import { countRefused } from './http-refused.ts';
 import type { Log } from './log.ts';
 import type { Metrics } from './metrics.ts';
 
@@ -25,14 +26,11 @@ export function koaApp(log: Log, metrics?: Metrics): Koa {
       if (ctx.status === 404 && !answered) ctx.throw(404, 'not found');
     } catch (error) {
       answerError(ctx, error, log);
-      metrics?.counter(REFUSED_NAME, REFUSED_HELP, { status: String(ctx.status) }).add(1);
+      if (metrics) countRefused(metrics, ctx.status);
     }
   });
   return app;
 }
-
-const REFUSED_NAME = 'http_refused';
-const REFUSED_HELP = 'Requests that were answered with an error, by its status.';
 
 /** What a vanished client looks like. */
 const GONE: ReadonlySet<string> = new Set([

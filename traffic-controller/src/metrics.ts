@@ -7,6 +7,9 @@
 
 import type { Counter, Gauge, Metrics } from '@standpipe/plumbing';
 
+/** For requests that were answered with an error; koaApp counts those that it answers itself. */
+export { countRefused } from '@standpipe/plumbing';
+
 /** Which of the two websocket doors somebody came in by. */
 export type DoorName = 'firehose' | 'stream';
 
@@ -72,12 +75,6 @@ export function trafficControllerMetrics(metrics: Metrics): TrafficControllerMet
       'Requests refused because of their token, or because nobody could say what it is worth.',
     ),
   };
-}
-
-/** Counts a request that was answered with an error; koaApp counts those that it answers itself. */
-export function countRefused(metrics: Metrics, status: number): void {
-  const help = 'Requests that were answered with an error, by its status.';
-  metrics.counter('http_refused', help, { status: String(status) }).add(1);
 }
 
 /** What is known of the reading of recent logs and container metrics. */

@@ -6,6 +6,8 @@ import test from 'ava';
 import { FakeEgress } from '../testing.ts';
 import { started } from './testing.ts';
 
+const APP = '73467cc3-261a-472e-80e8-d6eadfd30d98';
+
 test('G1: flushes its headers before any data', async (t) => {
   const { read } = await started(t);
   const { response } = await read('?log');
@@ -223,10 +225,20 @@ test('streams end when the gateway ends, and are told why', async (t) => {
   t.is(stream.text, 'event: closing\ndata: closing due to shutdown\n\n');
 });
 
-test('fifty clients at once each get everything', async (t) => {
+test('500 clients at once each get everything', async (t) => {
   const { read, proxy } = await started(t);
-  const streams = await Promise.all(Array.from({ length: 50 }, () => read('?log')));
+  const streams = await Promise.all(Array.from({ length: 500 }, () => read('?log')));
   for (let round = 0; round < 10; round += 1) proxy.sendLines('a', round, round + 1);
   await eventually(() => streams.every((stream) => stream.events() === 10));
   t.pass();
+});
+
+test('a query may name a thousand sources; one that is too long is refused and counted', async (t) => {
+  const { read, gateway, proxy, metric } = await started(t);
+  const sources = (count: number): string => `&source_id=${APP}`.repeat(count);
+  await read(`?log${sources(1000)}`);
+  t.is(proxy.requests[0]?.selectors?.length, 1000);
+  const answer = await fetch(`http://${gateway.address}/v2/read?log${sources(1500)}`);
+  t.is(answer.status, 431);
+  t.is(metric('http_refused', { status: '431' }), 1);
 });
