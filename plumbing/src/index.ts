@@ -52,6 +52,7 @@ export { BoundedQueue, type QueueOptions, type Weighted } from './queue.ts';
 export { DRAIN_LIMIT_MS, run, type Service } from './service.ts';
 export { nearestName } from './spelling.ts';
 export { type Message, type MessageStream, type PumpOptions, StreamPump } from './stream-pump.ts';
+export { listenTcp, type TcpListener, type TcpListenOptions } from './tcp.ts';
 export {
   type Authorities,
   type ClientContext,

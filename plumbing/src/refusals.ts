@@ -29,7 +29,8 @@ export function watchRefusals(
 
   server.on('tlsClientError', (error: Error & { code?: string }, socket: TLSSocket) => {
     handshakes?.add(1);
-    if (kind !== 'grpc' && error.code === 'ERR_SSL_HTTP_REQUEST') answerPlainHttp(socket);
+    if (kind !== 'grpc' && kind !== 'syslog' && error.code === 'ERR_SSL_HTTP_REQUEST')
+      answerPlainHttp(socket);
     log.limited(`${kind}-tls`, 'warn', handshakeFacts(error, socket), 'a TLS handshake failed');
   });
   server.on('drop', (dropped?: { readonly remoteAddress?: string }) => {

@@ -38,6 +38,7 @@ export { TAG_KEYS_MAX, TagKeys } from './tag-keys.ts';
 export { TagReader } from './tag-reader.ts';
 export { TagPreference } from './tags.ts';
 export { compareTime, joinTime, nowNanoseconds, splitTime } from './time.ts';
+export { isUtf8 } from './utf8.ts';
 export { KeepV1 } from './v1/keep-v1.ts';
 export { ToV1 } from './v1/to-v1.ts';
 export { ToV2 } from './v1/to-v2.ts';
