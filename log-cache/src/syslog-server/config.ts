@@ -53,7 +53,7 @@ export function readConfig(vars: Readonly<NodeJS.ProcessEnv> = process.env): Sys
     trim: env.flag('SYSLOG_TRIM_MESSAGE_WHITESPACE', { fallback: true }),
     byLineFeeds: env.flag('SYSLOG_NON_TRANSPARENT_FRAMING'),
     maxConnections: env.count('SYSLOG_MAX_CONNECTIONS', { fallback: 10_000, min: 1, max: 100_000 }),
-    observability: observabilitySettings(env),
+    observability: metricsSettings(env),
   };
   env.done();
   return config;
@@ -91,4 +91,16 @@ function destinationTls(env: Env): TlsFiles | undefined {
   const names = { ca: 'CA_PATH', cert: 'CERT_PATH', key: 'KEY_PATH' };
   const isSet = Object.values(names).some((name) => env.optional(name) !== undefined);
   return isSet ? tlsSettings(env, names) : undefined;
+}
+
+/** With the three files metrics are HTTPS, for those with a certificate. */
+function metricsSettings(env: Env): ObservabilityConfig {
+  const settings = observabilitySettings(env);
+  const names = {
+    ca: 'METRICS_CA_FILE_PATH',
+    cert: 'METRICS_CERT_FILE_PATH',
+    key: 'METRICS_KEY_FILE_PATH',
+  };
+  const isSet = Object.values(names).some((name) => env.optional(name) !== undefined);
+  return isSet ? { ...settings, metricsTls: tlsSettings(env, names) } : settings;
 }

@@ -43,7 +43,7 @@ const BATCH_COUNT_MAX = 512;
 const BATCH_BYTES_MAX = 2 * 2 ** 20;
 const QUEUE_COUNT_MAX = 100_000;
 const QUEUE_BYTES_MAX = 64 * 2 ** 20;
-const SEND_LIMIT_MS = 3000;
+const SEND_LIMIT_MS_DEFAULT = 3000;
 const PAUSE = { firstMs: 50, maxMs: 2000 };
 /** How long what waits may take to leave when this is disposed of. */
 const DRAIN_MS = 5000;
@@ -53,6 +53,8 @@ export interface NozzleOptions {
   readonly metrics: Metrics;
   readonly log: Log;
   readonly clock: Clock;
+  /** How long a Send may take. Default 3 s. */
+  readonly sendLimitMs?: number;
 }
 
 export class Nozzle implements AsyncDisposable {
@@ -61,6 +63,7 @@ export class Nozzle implements AsyncDisposable {
   readonly #metrics: NozzleMetrics;
   readonly #log: Log;
   readonly #clock: Clock;
+  readonly #sendLimitMs: number;
   readonly #builder = new BatchBuilder();
   readonly #queue: BoundedQueue<PackedBatch>;
   readonly #backoff = new Backoff(PAUSE);
@@ -68,13 +71,14 @@ export class Nozzle implements AsyncDisposable {
   readonly #sending: Promise<void>;
   #flushing = false;
 
-  constructor({ destination, metrics, log, clock }: NozzleOptions) {
+  constructor({ destination, metrics, log, clock, sendLimitMs }: NozzleOptions) {
     const { kind, address, tls } = destination;
     this.#destination = destination;
     this.#client = dial({ address, tls, serverName: SERVER_NAMES[kind] });
     this.#metrics = nozzleMetrics(metrics, () => this.#queue.count + this.#builder.count);
     this.#log = log;
     this.#clock = clock;
+    this.#sendLimitMs = sendLimitMs ?? SEND_LIMIT_MS_DEFAULT;
     this.#queue = new BoundedQueue<PackedBatch>({
       maxCount: QUEUE_COUNT_MAX,
       maxBytes: QUEUE_BYTES_MAX,
@@ -156,7 +160,7 @@ export class Nozzle implements AsyncDisposable {
         method.responseDeserialize,
         request,
         new grpc.Metadata(),
-        { deadline: Date.now() + SEND_LIMIT_MS },
+        { deadline: Date.now() + this.#sendLimitMs },
         (error) => resolve(error),
       );
     });

@@ -26,7 +26,7 @@ import { Connection, type ConnectionContext } from './connection.ts';
 import { SyslogEnvelope } from './envelope.ts';
 import { SyslogMessage } from './message.ts';
 import { syslogServerMetrics } from './metrics.ts';
-import { Nozzle } from './nozzle.ts';
+import { Nozzle, type NozzleOptions } from './nozzle.ts';
 
 const PENDING_BYTES_MAX = 256 * 2 ** 20;
 
@@ -39,6 +39,7 @@ export interface SyslogServer extends AsyncDisposable {
 export async function startSyslogServer(
   config: SyslogServerConfig,
   log: Log = createLogger('log-cache-syslog-server'),
+  options: Pick<NozzleOptions, 'sendLimitMs'> = {},
 ): Promise<SyslogServer> {
   const { destination } = config;
   const tls = config.tls && ('ca' in config.tls ? readTls(config.tls) : readKeyPair(config.tls));
@@ -50,6 +51,7 @@ export async function startSyslogServer(
     metrics,
     log,
     clock: systemClock,
+    ...options,
   });
   const connections = new Set<Connection>();
   const context = contextOf(config, { metrics, log, connections, nozzle });
