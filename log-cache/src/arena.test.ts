@@ -60,30 +60,6 @@ test('reaches over several regions, whose untouched memory costs nothing', (t) =
   t.is(arena.usedBytes, 0);
 });
 
-for (const often of [true, false]) {
-  test(`copies parts of a message in, ${often ? 'through the stage' : 'directly'}`, (t) => {
-    const arena = new Arena(MIB);
-    const address = arena.take(1);
-    for (const text of ['hello, world', 'another text']) {
-      arena.open(Buffer.from(text), often);
-      arena.copyIn(0, 5, address);
-      arena.copyIn(7, 12, address + 2);
-      const start = local(address) * 4;
-      const bytes = Buffer.from(arena.bytes(address));
-      t.is(bytes.toString('utf8', start, start + 5), text.slice(0, 5));
-      t.is(bytes.toString('utf8', start + 8, start + 13), text.slice(7));
-    }
-  });
-}
-
-test('copies from a message that is larger than the stage', (t) => {
-  const arena = new Arena(MIB);
-  const address = arena.take(0);
-  arena.open(Buffer.alloc(MIB, 'x'), true);
-  arena.copyIn(MIB - 3, MIB, address);
-  t.is(arena.bytes(address)[local(address) * 4 + 2], 'x'.charCodeAt(0));
-});
-
 // Blocks never overlap, lie within the budget, and are all there again in the end.
 for (const seed of [1, 2, 3, 5, 8, 13]) {
   test(`agrees with a map of who holds which bytes, seed ${seed}`, (t) => {

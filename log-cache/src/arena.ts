@@ -1,7 +1,7 @@
 /**
  * The memory that the store lives in: one budget, outside the JavaScript heap, cut into blocks.
  *
- *     region (up to 1 GiB)  │ slab 4 MiB │ slab 4 MiB │ …  │ stage │
+ *     region (up to 1 GiB)  │ slab 4 MiB │ slab 4 MiB │ …
  *                             └ 4 × 1 MiB ─ each 4 × 256 KiB ─ … ─ each 4 × 256 bytes
  *
  * A block is a slab, or a quarter of a block. Taking one splits a larger one as far as needed;
@@ -10,12 +10,8 @@
  * first words. Addresses count 32-bit words over all regions and fit 31 bits: 8 GiB at most.
  *
  * A region's memory becomes resident as its slabs are first used, and stays; the budget is
- * therefore the most that is ever resident. Besides it a region costs its stage (256 KiB) and a
- * byte for each 256. Nothing is lost here: `take` says NONE, and the store decides who gives.
- *
- * Hot: `copyIn` is called for each envelope. A message is copied to the stage once and from there
- * with copyWithin, which is a third faster than a view and a `set` for each envelope (50 against
- * 75 ns), and makes no garbage.
+ * therefore the most that is ever resident. Besides it a region costs a byte for each 256. Nothing
+ * is lost here: `take` says NONE, and the store decides who gives.
  *
  * Reading a typed array is `as number` wherever the address comes from `take`.
  */
@@ -37,7 +33,6 @@ const SLABS_MIN = 8;
 const REGION_SHIFT = 28;
 const REGION_WORDS = 2 ** REGION_SHIFT;
 const LOCAL_MASK = REGION_WORDS - 1;
-const STAGE_BYTES = 256 * 1024;
 
 /** The size of a block of this class: 256 bytes, and four times as much for each class above. */
 export function bytesOf(blockClass: number): number {
@@ -55,23 +50,21 @@ export function classFor(byteLength: number): number {
   return blockClass;
 }
 
-/** One stretch of memory, seen as bytes and as words. */
-class Region {
+/** One stretch of memory, seen as bytes, as words, and as words that begin anywhere. */
+export class Region {
   readonly bytes: Uint8Array;
   readonly words: Int32Array;
+  readonly view: DataView;
   /** For each unit: 0, or one more than the class of the free block that begins there. */
   readonly free: Uint8Array;
-  readonly stageStart: number;
-  /** Which message stands in the stage. */
-  staged = 0;
 
   constructor(blockBytes: number) {
     // Not zeroed on purpose: untouched pages of the allocation cost no memory.
-    const memory = Buffer.allocUnsafeSlow(blockBytes + STAGE_BYTES).buffer;
+    const memory = Buffer.allocUnsafeSlow(blockBytes).buffer;
     this.bytes = new Uint8Array(memory);
     this.words = new Int32Array(memory);
+    this.view = new DataView(memory);
     this.free = new Uint8Array(blockBytes / UNIT_BYTES);
-    this.stageStart = blockBytes;
   }
 }
 
@@ -85,9 +78,6 @@ export class Arena {
   readonly #heads: number[];
   #slabsTouched = 0;
   #usedBytes = 0;
-  #message: Uint8Array = new Uint8Array(0);
-  #messageNumber = 0;
-  #staging = false;
 
   constructor(limitBytes: number) {
     assert(limitBytes >= ARENA_BYTES_MIN, `the budget is at least ${ARENA_BYTES_MIN} bytes`);
@@ -158,38 +148,16 @@ export class Arena {
 
   /** The words of the region that an address lies in; `local(address)` is its place there. */
   words(address: number): Int32Array {
-    return this.#region(address).words;
+    return this.region(address).words;
   }
 
   /** The bytes of the region that an address lies in; they begin at `4 * local(address)`. */
   bytes(address: number): Uint8Array {
-    return this.#region(address).bytes;
+    return this.region(address).bytes;
   }
 
-  /** Makes `message` what `copyIn` copies from; it pays to stage one that is copied from often. */
-  open(message: Uint8Array, often: boolean): void {
-    this.#message = message;
-    this.#messageNumber += 1;
-    this.#staging = often && message.length <= STAGE_BYTES;
-  }
-
-  /** Copies message[start, end) to an address. */
-  copyIn(start: number, end: number, address: number): void {
-    const region = this.#region(address);
-    const to = local(address) * 4;
-    if (!this.#staging) {
-      region.bytes.set(this.#message.subarray(start, end), to);
-      return;
-    }
-    const stage = region.stageStart;
-    if (region.staged !== this.#messageNumber) {
-      region.bytes.set(this.#message, stage);
-      region.staged = this.#messageNumber;
-    }
-    region.bytes.copyWithin(to, stage + start, stage + end);
-  }
-
-  #region(address: number): Region {
+  /** The region that an address lies in. */
+  region(address: number): Region {
     return this.#regions[address >>> REGION_SHIFT] as Region;
   }
 
@@ -216,12 +184,12 @@ export class Arena {
   }
 
   #freeMark(address: number): number {
-    return this.#region(address).free[local(address) >>> UNIT_SHIFT] as number;
+    return this.region(address).free[local(address) >>> UNIT_SHIFT] as number;
   }
 
   /** Puts a block at the head of its class: its first word is the next, its second the previous. */
   #link(address: number, blockClass: number): void {
-    const region = this.#region(address);
+    const region = this.region(address);
     const at = local(address);
     const next = this.#heads[blockClass] as number;
     region.words[at] = next;
@@ -232,7 +200,7 @@ export class Arena {
   }
 
   #unlink(address: number, blockClass: number): void {
-    const region = this.#region(address);
+    const region = this.region(address);
     const at = local(address);
     const next = region.words[at] as number;
     const previous = region.words[at + 1] as number;

@@ -1,31 +1,83 @@
 /**
- * Walks the envelopes of one source in order of time, forwards or backwards, without copying.
+ * Walks the envelopes of one source in order of time, forwards or backwards.
  *
- * What it shows of an envelope are numbers and the place of its bytes in the arena; they hold
- * until the store is next put to, so a read is done in one turn of the event loop. Made once, a
- * cursor can seek as often as one likes; walking allocates nothing.
+ * What it shows of an envelope are numbers, and the place of its bytes. They hold until the next
+ * step, and until the store is next put to: a read is done in one turn of the event loop. Made once,
+ * a cursor can seek as often as one likes; walking allocates nothing.
+ *
+ * Most envelopes are kept folded (see record.ts), and their bytes are put together when they are
+ * asked for: that is a copy, which whoever asks for less is spared. Their `message` is never copied.
  */
 
 import { type Arena, local } from './arena.ts';
-import { kindOf, lengthOf, type Source } from './source.ts';
+import {
+  type Bounds,
+  isFolded,
+  isWhole,
+  kindOf,
+  lengthOf,
+  readBounds,
+  WHOLE_HEAD_WORDS,
+} from './record.ts';
+import type { Source } from './source.ts';
 import type { Place, Timeline } from './timeline.ts';
+import { Unfolder } from './unfolder.ts';
 
 export class Cursor {
   /** The envelope that `next` or `previous` came to. */
   timeHigh = 0;
   timeLow = 0;
   kind = 0;
-  bytes: Uint8Array = new Uint8Array(0);
-  start = 0;
-  end = 0;
 
   readonly #arena: Arena;
   readonly #timeline: Timeline;
   readonly #place: Place = { page: 0, index: 0 };
+  readonly #unfolder: Unfolder;
+  readonly #bounds: Bounds = { timeEnd: 0, messageStart: 0, messageEnd: 0, end: 0 };
+  /** Two words of the entry that is shown. */
+  #address = 0;
+  #last = 0;
+  /** Whether the unfolder has it. */
+  #isUnfolded = false;
 
   constructor(arena: Arena, source: Source) {
     this.#arena = arena;
     this.#timeline = source.timeline;
+    this.#unfolder = new Unfolder(arena);
+  }
+
+  /** The envelope is bytes[start, end). */
+  get bytes(): Uint8Array {
+    return isFolded(this.#last) ? this.#unfold().bytes : this.#arena.bytes(this.#address);
+  }
+
+  get start(): number {
+    return isFolded(this.#last) ? this.#unfold().start : 4 * local(this.#address);
+  }
+
+  get end(): number {
+    return isFolded(this.#last)
+      ? this.#unfold().end
+      : 4 * local(this.#address) + lengthOf(this.#last);
+  }
+
+  /**
+   * A part of the envelope that has its message (field and all) in messageBytes[messageStart,
+   * messageEnd), where it lies: beside those that came before and after it.
+   */
+  get messageBytes(): Uint8Array {
+    return this.#arena.bytes(this.#address);
+  }
+
+  get messageStart(): number {
+    const start = 4 * local(this.#address);
+    return isWhole(this.#last) ? start + this.#boundsOf().messageStart : start;
+  }
+
+  get messageEnd(): number {
+    const start = 4 * local(this.#address);
+    if (isWhole(this.#last)) return start + this.#boundsOf().messageEnd;
+    return start + lengthOf(this.#last);
   }
 
   /** Goes before the first envelope that is at this time or later. */
@@ -64,13 +116,25 @@ export class Cursor {
     const words = this.#arena.words(entry);
     const at = local(entry);
     // An entry has four words, within its page.
-    const address = words[at + 2] as number;
-    const last = words[at + 3] as number;
     this.timeHigh = words[at] as number;
     this.timeLow = (words[at + 1] as number) >>> 0;
-    this.kind = kindOf(last);
-    this.bytes = this.#arena.bytes(address);
-    this.start = local(address) * 4;
-    this.end = this.start + lengthOf(last);
+    this.#address = words[at + 2] as number;
+    this.#last = words[at + 3] as number;
+    this.kind = kindOf(this.#last);
+    this.#isUnfolded = false;
+  }
+
+  #unfold(): Unfolder {
+    if (!this.#isUnfolded) {
+      this.#unfolder.unfold(this.#address, lengthOf(this.#last), this);
+      this.#isUnfolded = true;
+    }
+    return this.#unfolder;
+  }
+
+  #boundsOf(): Bounds {
+    const head = this.#address - WHOLE_HEAD_WORDS;
+    readBounds(this.#arena.region(head), head, this.#bounds);
+    return this.#bounds;
   }
 }

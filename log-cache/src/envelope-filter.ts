@@ -33,6 +33,10 @@ export interface Row {
   readonly start: number;
   readonly end: number;
   readonly kind: number;
+  /** A part of it, which has its message; also the bytes that lie beside it may be looked at. */
+  readonly messageBytes: Uint8Array;
+  readonly messageStart: number;
+  readonly messageEnd: number;
 }
 
 const EVERY_KIND = -1;
@@ -80,9 +84,11 @@ export class EnvelopeFilter {
 
   /** Adds an envelope to `into` if it passes, a gauge with the wanted metrics only; whether it did. */
   select(row: Row, into: BatchBuilder): boolean {
-    const { bytes, start, end, kind } = row;
-    if (((1 << kind) & this.kinds) === 0) return false;
-    if (this.#payload?.passes(bytes, start, end) === false) return false;
+    if (((1 << row.kind) & this.kinds) === 0) return false;
+    if (this.#payload?.passes(row.messageBytes, row.messageStart, row.messageEnd) === false) {
+      return false;
+    }
+    const { bytes, start, end } = row; // What a cursor shows is put together only here.
     if (this.#tags?.passes(bytes, start, end) === false) return false;
     if (this.#names !== undefined) return this.#names.select(bytes, row, into);
     into.addSlice(bytes, start, end);

@@ -2,7 +2,7 @@
  * How a page of a timeline is laid out in its block.
  *
  *     page   │ count first class · │ entry │ entry │ entry │       │       │
- *     entry  │ time, upper word │ time, lower word │ where │ length, class, kind │
+ *     entry  │ time, upper word │ time, lower word │ where │ form, length, class, kind │
  *
  * The entries from `first` up to `count` are there; what stands before has expired.
  *
@@ -13,6 +13,7 @@ import { wordsOf } from './arena.ts';
 
 export const HEAD_WORDS = 4;
 export const ENTRY_WORDS = 4;
+export const ENTRY_BYTES: number = 4 * ENTRY_WORDS;
 /** The places of the head's words. */
 export const COUNT = 0;
 export const FIRST = 1;

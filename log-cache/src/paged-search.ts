@@ -91,5 +91,7 @@ function rowOf(batch: Batch, index: number): Parameters<Query['filter']['select'
   // The index is below the count.
   const start = batch.start[index] as number;
   const end = batch.end[index] as number;
-  return { bytes: batch.bytes, start, end, kind: batch.kind[index] as number };
+  const kind = batch.kind[index] as number;
+  const { bytes } = batch;
+  return { bytes, start, end, kind, messageBytes: bytes, messageStart: start, messageEnd: end };
 }

@@ -1,13 +1,13 @@
 /**
  * Sources ordered by how much memory they hold, roughly: who gives first when there is none left.
  *
- *     rank   …   40      41      42   …        sizes within a rank differ by a quarter at most
+ *     rank   …  140     141     142   …        sizes within a rank differ by a sixteenth at most
  *                │       │       │
  *               quiet   ·       busy ⇄ busy    a list in each, oldest place first
  *
  * Finding the largest costs a look at the top ranks, moving a source costs a few pointers, and a
  * source moves only when it gains or loses a block. Within a rank the sources take turns. So the
- * memory is shared max-min fairly: nobody gives before those that hold more, to within a quarter.
+ * memory is shared max-min fairly: nobody gives before those that hold more, to within a sixteenth.
  */
 
 import assert from 'node:assert/strict';
@@ -21,13 +21,18 @@ export interface Ranked {
 }
 
 /** Below this a source is of the lowest rank, whatever it holds. */
-const BYTES_SHIFT = 8;
-const RANKS = 4 * 32;
+const BYTES_SHIFT = 6;
+/** Bits of the size behind its highest that tell ranks apart. */
+const FINE_BITS = 4;
+const RANKS = 32 << FINE_BITS;
 export const UNRANKED = -1;
 
 export class Ranks<T extends Ranked> {
   readonly #first: (T | undefined)[] = new Array<T | undefined>(RANKS).fill(undefined);
   readonly #last: (T | undefined)[] = new Array<T | undefined>(RANKS).fill(undefined);
+  /** All that is placed is from one to the other. */
+  #lowest = RANKS - 1;
+  #highest = 0;
 
   /** Puts an item where its size belongs, at the end of its rank's turns. */
   place(item: T): void {
@@ -39,6 +44,8 @@ export class Ranks<T extends Ranked> {
     if (last === undefined) this.#first[rank] = item;
     else last.after = item;
     this.#last[rank] = item;
+    this.#lowest = Math.min(this.#lowest, rank);
+    this.#highest = Math.max(this.#highest, rank);
   }
 
   /** Moves an item only if its size has changed its rank. */
@@ -58,24 +65,29 @@ export class Ranks<T extends Ranked> {
     item.after = undefined;
   }
 
+  /** Removes an item, if it was ever placed. */
+  drop(item: T): void {
+    if (item.rank !== UNRANKED) this.remove(item);
+  }
+
   /** The one whose turn it is among the largest. */
   largest(): T | undefined {
-    for (let rank = RANKS - 1; rank >= 0; rank -= 1) {
-      const item = this.#first[rank];
-      if (item !== undefined) return item;
-    }
-    return undefined;
+    while (this.#highest > 0 && this.#first[this.#highest] === undefined) this.#highest -= 1;
+    return this.#first[this.#highest];
   }
 
   /** The one whose turn it is among the smallest. */
   smallest(): T | undefined {
-    return this.#first.find((item) => item !== undefined);
+    const top = RANKS - 1;
+    while (this.#lowest < top && this.#first[this.#lowest] === undefined) this.#lowest += 1;
+    return this.#first[this.#lowest];
   }
 }
 
-/** The position of the highest bit, and the two bits after it. */
+/** The position of the highest bit, and the bits after it. */
 function rankOf(byteLength: number): number {
-  const size = Math.max(4, Math.floor(byteLength / 2 ** BYTES_SHIFT));
+  const size = Math.max(1 << FINE_BITS, Math.floor(byteLength / 2 ** BYTES_SHIFT));
   const exponent = 31 - Math.clz32(size);
-  return Math.min(RANKS - 1, (exponent << 2) | ((size >>> (exponent - 2)) & 3));
+  const fine = (size >>> (exponent - FINE_BITS)) & ((1 << FINE_BITS) - 1);
+  return Math.min(RANKS - 1, (exponent << FINE_BITS) | fine);
 }

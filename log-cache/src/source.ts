@@ -1,30 +1,27 @@
 /**
- * All that is kept of one source: its timeline, and segments with the envelopes' bytes.
+ * All that is kept of one source: one timeline, and the envelopes' bytes in two lanes.
  *
- *     timeline   [ t1 │ t2 │ t2 │ t3 │ t5 ]                  in order of time
- *                   ╲    ╲╱      │    │
- *     segments │ live before after │ bytes │ bytes │ … ⇄ …   in order of arrival
+ *     timeline   [ t1 │ t2 │ t2 │ t3 │ t5 ]          logs and metrics, in order of time
+ *                   ╲   │    ╳    │   ╱
+ *     lanes      logs │ … ⇄ …     metrics │ … ⇄ …    in order of arrival
  *
- * A segment is a block of the arena whose first word counts the envelopes in it that are still
- * kept; with the last of them it goes back to the arena. A segment's address and its size follow
- * from the address and class in an envelope's entry, so there is no object for it. Segments begin
- * at 1 KiB and grow with what the source holds, to 256 KiB: what stands unused in the newest is a
- * small part of what the source has.
+ * What is lost: for each envelope above `maxCount` the oldest by time, and beyond `maxBytes` what
+ * came first, of that lane which has more for its weight (see pool.ts): a source's logs do not push
+ * out its metrics. When the store needs memory, the segment of a lane that was begun first, whatever
+ * the times in it: by time, many segments would lose a little and none would come free, once times
+ * and arrival do not have the same order. A new envelope that is older than all of a full source is
+ * itself the oldest. `expired` counts all of that.
  *
- * What is lost: for each envelope above `maxCount` the oldest by time; and when the store needs
- * memory, the segment that was begun first, whatever the times in it. By time, many segments would
- * lose a little and none would come free, once times and arrival do not have the same order. A new
- * envelope that is older than all of a full source is itself the oldest. `expired` counts all of
- * that. What an envelope costs: its bytes rounded up to four, and 16.
- *
- * Hot: `put` is called for each envelope; columns and words are read `as number` because the
- * index is below the batch's count, and the address within a block.
+ * Hot: `put` is called for each envelope; columns and words are read `as number` because the index
+ * is below the batch's count, and the address within a block.
  */
 
 import assert from 'node:assert/strict';
 import type { Batch } from '@standpipe/protos';
-import { type Arena, bytesOf, classFor, local, NONE, wordsOf } from './arena.ts';
-import type { Judge } from './page.ts';
+import { type Arena, bytesOf, local, NONE } from './arena.ts';
+import type { Folder } from './folder.ts';
+import { Lane } from './lane.ts';
+import { isMetric, type Pools } from './pool.ts';
 import { type Ranked, UNRANKED } from './ranks.ts';
 import { type Room, Timeline } from './timeline.ts';
 
@@ -34,35 +31,24 @@ export interface Tally {
   expired: number;
 }
 
+/** What the sources of a store have in common. */
 export interface SourceOptions {
-  readonly id: string;
   readonly arena: Arena;
+  readonly folder: Folder;
+  readonly pools: Pools;
   readonly room: Room;
   readonly tally: Tally;
   readonly maxCount: number;
+  readonly maxBytes: number;
 }
 
-const SEGMENT_HEAD_WORDS = 3;
-/** What an envelope shares its segment with at least. */
-export const SEGMENT_HEAD_BYTES: number = SEGMENT_HEAD_WORDS * 4;
-/** The places of the head's words. The neighbours are those that were begun before and after. */
-const LIVE = 0;
-const BEFORE = 1;
-const AFTER = 2;
+/** Where the oldest of one lane stand behind the other's, this part of the cap goes at once. */
+const SWEEPS_PER_CAP = 64;
 
-const SEGMENT_CLASS_MIN = 1;
-const SEGMENT_CLASS_MAX = 5;
-/** A new segment is at most this part of what the source holds. */
-const GROWTH = 4;
+/** How often a source gives up something for a block that would take it beyond its bytes. */
+const TRIES_MAX = 64;
 
-/** What a source gives up at once is at most this part of its segments, or one. */
-const SEGMENTS_PER_SWEEP = 32;
-
-const CLASS_SHIFT = 3;
-const LENGTH_SHIFT = 6;
-const LOW_BITS = 7;
-
-export class Source implements Ranked, Room, Judge {
+export class Source implements Ranked, Room {
   readonly id: string;
   readonly timeline: Timeline;
   /** How many envelopes of this source have been given up since it came. */
@@ -74,27 +60,15 @@ export class Source implements Ranked, Room, Judge {
   before: this | undefined;
   after: this | undefined;
 
-  readonly #arena: Arena;
-  readonly #room: Room;
-  readonly #tally: Tally;
-  readonly #maxCount: number;
+  readonly #shared: SourceOptions;
+  #logs: Lane | undefined;
+  #metrics: Lane | undefined;
   #heldBytes = 0;
-  /** The segment that was begun first, and how many there are. */
-  #oldest = NONE;
-  #segments = 0;
-  /** The segment that is being filled: where it is, how far it is filled, and its room. */
-  #segment = NONE;
-  #segmentClass = 0;
-  #usedWords = 0;
-  #segmentWords = 0;
 
-  constructor(options: SourceOptions) {
-    this.id = options.id;
-    this.#arena = options.arena;
-    this.#room = options.room;
-    this.#tally = options.tally;
-    this.#maxCount = options.maxCount;
-    this.timeline = new Timeline(options.arena, this);
+  constructor(id: string, shared: SourceOptions) {
+    this.id = id;
+    this.#shared = shared;
+    this.timeline = new Timeline(shared.arena, this);
   }
 
   /** The memory of its segments and pages. */
@@ -107,187 +81,132 @@ export class Source implements Ranked, Room, Judge {
   }
 
   get takenClass(): number {
-    return this.#room.takenClass;
+    return this.#shared.room.takenClass;
   }
 
-  /** Keeps one envelope of the batch that the arena has open; false, if there is no memory. */
+  /** The lanes that it has. */
+  get logs(): Lane | undefined {
+    return this.#logs;
+  }
+
+  get metrics(): Lane | undefined {
+    return this.#metrics;
+  }
+
+  /** Keeps one envelope of the batch that the folder has open; false, if there is no memory. */
   put(batch: Batch, index: number): boolean {
+    const kind = batch.kind[index] as number;
     const high = batch.timeHigh[index] as number;
     const low = batch.timeLow[index] as number;
-    if (this.timeline.count >= this.#maxCount) {
-      if (this.timeline.isBeforeAll(high, low)) {
-        this.expired += 1;
-        this.#tally.expired += 1;
-        return true;
-      }
-      this.expire(1);
+    const lane = this.#laneOf(kind);
+    if (this.timeline.count >= this.#shared.maxCount && !this.#makeWay(lane, high, low)) {
+      this.#expire(1, 0);
+      return true;
     }
-
-    const start = batch.start[index] as number;
-    const end = batch.end[index] as number;
-    const words = Math.max(1, (end - start + 3) >>> 2); // An empty one has a place, too.
-    if (this.#usedWords + words > this.#segmentWords && !this.#openSegment(words)) return false;
+    if (!lane.reserve(batch, index)) return false;
     const entry = this.timeline.insert(high, low);
     if (entry === NONE) return false;
-
-    const address = this.#segment + this.#usedWords;
-    this.#usedWords += words;
-    const segmentWords = this.#arena.words(this.#segment);
-    const live = local(this.#segment);
-    segmentWords[live] = (segmentWords[live] as number) + 1;
-    this.#arena.copyIn(start, end, address);
-    const entryWords = this.#arena.words(entry);
-    const kind = batch.kind[index] as number;
-    entryWords[local(entry) + 2] = address;
-    entryWords[local(entry) + 3] =
-      ((end - start) << LENGTH_SHIFT) | (this.#segmentClass << CLASS_SHIFT) | kind;
-    this.#tally.stored += 1;
+    lane.write(entry, kind);
+    lane.touched = lane.count > 1; // One that came only once counts as quiet.
+    this.#shared.tally.stored += 1;
     return true;
   }
 
-  /** Gives up the oldest envelopes: so many, or all there are. */
-  expire(count: number): void {
-    const wanted = Math.min(count, this.timeline.count);
-    for (let done = 0; done < wanted; done += 1) this.#expireFirst();
-    this.expired += wanted;
-    this.#tally.expired += wanted;
-    this.#tally.stored -= wanted;
-  }
-
-  /**
-   * Gives up the segment that was begun first with all that is in it; several, if there are many,
-   * because it takes a walk over the timeline, unless times and arrival have the same order.
-   * While they are to go, segments count their envelopes below zero.
-   */
-  expireMemory(): void {
-    if (this.timeline.count === 0) return;
-    let left = Math.max(1, Math.floor(this.#segments / SEGMENTS_PER_SWEEP));
-    let count = 0;
-    for (let segment = this.#oldest; left > 0; left -= 1) {
-      const words = this.#arena.words(segment);
-      const head = local(segment);
-      const live = words[head] as number;
-      words[head] = -live;
-      count += live;
-      segment = words[head + AFTER] as number;
-    }
-    this.timeline.sweep(this, count);
-    this.expired += count;
-    this.#tally.expired += count;
-    this.#tally.stored -= count;
-  }
-
-  /** Tells a sweep whether an envelope goes, and gives its segment back with the last of it. */
-  drops(address: number, last: number): boolean {
-    const segment = segmentOf(address, last);
-    const words = this.#arena.words(segment);
-    const live = words[local(segment)] as number;
-    if (live > 0) return false;
-    words[local(segment)] = live + 1;
-    if (live === -1) this.#empty(segment, last);
-    return true;
+  /** Gives up what came first to a lane: a segment, or some of them. */
+  expireMemory(lane: Lane): void {
+    const count = lane.markOldest();
+    this.timeline.sweep(lane, count);
+    this.#expire(count, count);
   }
 
   /** Gives up everything. The source must not be used again. */
   clear(): void {
-    this.expire(this.timeline.count);
-    if (this.#segment !== NONE) this.#releaseSegment(this.#segment, this.#segmentClass);
-    this.#segment = NONE;
+    const { count } = this.timeline;
+    for (let done = 0; done < count; done += 1) this.#dropFirst();
+    this.#expire(count, count);
+    this.#logs?.shed();
+    this.#metrics?.shed();
     assert.equal(this.#heldBytes, 0, 'what a source held is given back whole');
   }
 
+  /** A block of memory, for which this source gives up something if it has its bytes. */
   take(blockClass: number, least: number): number {
-    const address = this.#room.take(blockClass, least);
-    if (address !== NONE) this.#heldBytes += bytesOf(this.#room.takenClass);
+    const { room, maxBytes } = this.#shared;
+    let wanted = blockClass;
+    while (wanted > least && bytesOf(wanted) > maxBytes / 4) wanted -= 1;
+    for (let tries = 0; this.#heldBytes + bytesOf(wanted) > maxBytes; tries += 1) {
+      const lane = this.#lessEntitled((one) => one.load);
+      if (tries === TRIES_MAX || lane.count === 0) return NONE;
+      this.expireMemory(lane);
+    }
+    const address = room.take(wanted, least);
+    if (address !== NONE) this.#heldBytes += bytesOf(room.takenClass);
     return address;
   }
 
   release(address: number, blockClass: number): void {
     this.#heldBytes -= bytesOf(blockClass);
-    this.#room.release(address, blockClass);
+    this.#shared.room.release(address, blockClass);
   }
 
-  #expireFirst(): void {
-    const entry = this.timeline.first();
-    const words = this.#arena.words(entry);
-    const address = words[local(entry) + 2] as number;
-    const last = words[local(entry) + 3] as number;
-    this.timeline.dropFirst();
-
-    const segment = segmentOf(address, last);
-    const segmentWords = this.#arena.words(segment);
-    const live = (segmentWords[local(segment)] as number) - 1;
-    segmentWords[local(segment)] = live;
-    if (live === 0) this.#empty(segment, last);
-  }
-
-  /** Gives a segment back that has lost its last envelope; the newest can be filled again. */
-  #empty(segment: number, last: number): void {
-    if (segment === this.#segment) this.#usedWords = SEGMENT_HEAD_WORDS;
-    else this.#releaseSegment(segment, classOf(last));
-  }
-
-  #releaseSegment(segment: number, segmentClass: number): void {
-    const words = this.#arena.words(segment);
-    const before = words[local(segment) + BEFORE] as number;
-    const after = words[local(segment) + AFTER] as number;
-    if (before === NONE) this.#oldest = after;
-    else this.#arena.words(before)[local(before) + AFTER] = after;
-    if (after !== NONE) this.#arena.words(after)[local(after) + BEFORE] = before;
-    this.#segments -= 1;
-    this.release(segment, segmentClass);
-  }
-
-  /** Begins a new segment with room for an envelope of so many words. */
-  #openSegment(words: number): boolean {
-    const least = classFor((words + SEGMENT_HEAD_WORDS) * 4);
-    let wanted = SEGMENT_CLASS_MIN;
-    while (wanted < SEGMENT_CLASS_MAX && bytesOf(wanted + 1) * GROWTH <= this.#heldBytes) {
-      wanted += 1;
+  #laneOf(kind: number): Lane {
+    if (isMetric(kind)) {
+      this.#metrics ??= this.#newLane(true);
+      return this.#metrics;
     }
-    const segment = this.take(Math.max(wanted, least), least);
-    if (segment === NONE) return false;
+    this.#logs ??= this.#newLane(false);
+    return this.#logs;
+  }
 
-    this.#append(segment);
-    // The old one may have lost its last envelope by now, while room was made.
-    const old = this.#segment;
-    if (old !== NONE && this.#arena.words(old)[local(old)] === 0) {
-      this.#releaseSegment(old, this.#segmentClass);
+  #newLane(isMetrics: boolean): Lane {
+    const { arena, folder, pools } = this.#shared;
+    const pool = isMetrics ? pools.metrics : pools.logs;
+    return new Lane({ source: this, pool, isMetrics, arena, folder });
+  }
+
+  /** Makes way in a full source; false, if the new envelope of this lane and time is itself to go. */
+  #makeWay(lane: Lane, high: number, low: number): boolean {
+    const giver = this.#lessEntitled(({ count, pool }) => count / pool.weight);
+    if (giver === lane && this.timeline.isBeforeAll(high, low)) return false;
+    const words = this.#shared.arena.words(this.timeline.first());
+    if (giver.owns(words[local(this.timeline.first()) + 3] as number)) {
+      this.#dropFirst();
+      this.#expire(1, 1);
+      return true;
     }
-    this.#segment = segment;
-    this.#segmentClass = this.takenClass;
-    this.#usedWords = SEGMENT_HEAD_WORDS;
-    this.#segmentWords = wordsOf(this.#segmentClass);
+    const count = Math.max(1, Math.min(giver.count, Math.floor(this.count / SWEEPS_PER_CAP)));
+    giver.markAny();
+    this.timeline.sweep(giver, count);
+    this.#expire(count, count);
     return true;
   }
 
-  /** Makes a segment the newest. */
-  #append(segment: number): void {
-    const words = this.#arena.words(segment);
-    const newest = this.#segment;
-    words[local(segment) + LIVE] = 0;
-    words[local(segment) + BEFORE] = newest;
-    words[local(segment) + AFTER] = NONE;
-    if (newest === NONE) this.#oldest = segment;
-    else this.#arena.words(newest)[local(newest) + AFTER] = segment;
-    this.#segments += 1;
+  /** The lane that has more of something for its weight. */
+  #lessEntitled(of: (lane: Lane) => number): Lane {
+    const logs = this.#logs;
+    const metrics = this.#metrics;
+    if (logs === undefined || metrics === undefined) {
+      const only = logs ?? metrics;
+      assert(only !== undefined, 'a source that is put to has a lane');
+      return only;
+    }
+    return of(metrics) > of(logs) ? metrics : logs;
   }
-}
 
-/** The parts of an entry's last word. */
-export function lengthOf(word: number): number {
-  return word >>> LENGTH_SHIFT;
-}
+  #dropFirst(): void {
+    const entry = this.timeline.first();
+    const words = this.#shared.arena.words(entry);
+    const address = words[local(entry) + 2] as number;
+    const last = words[local(entry) + 3] as number;
+    this.timeline.dropFirst();
+    const lane = this.#metrics?.owns(last) ? this.#metrics : this.#logs;
+    assert(lane !== undefined, 'an envelope lies in a lane');
+    lane.drop(address, last);
+  }
 
-export function kindOf(word: number): number {
-  return word & LOW_BITS;
-}
-
-function classOf(word: number): number {
-  return (word >>> CLASS_SHIFT) & LOW_BITS;
-}
-
-/** The segment that an envelope lies in. */
-function segmentOf(address: number, word: number): number {
-  return address & ~(wordsOf(classOf(word)) - 1);
+  #expire(count: number, stored: number): void {
+    this.expired += count;
+    this.#shared.tally.expired += count;
+    this.#shared.tally.stored -= stored;
+  }
 }

@@ -12,10 +12,13 @@ import { Metrics } from '@standpipe/plumbing';
 import { Batch, type PackedBatch, scanBatch } from '@standpipe/protos';
 import { cfBatch, leanBatch } from '@standpipe/protos/testing';
 import { Store } from './store.ts';
+import { writeTime } from './time-field.ts';
 
 const BUDGET_BYTES = 64 * 2 ** 20;
 const ENVELOPES = 100;
 const BATCHES = 64;
+/** What the timestamp takes, the first field of each envelope. */
+const TIME_BYTES = 10;
 
 type Shape = (count: number, options: { sourceId?: (index: number) => string }) => PackedBatch;
 
@@ -64,16 +67,23 @@ function filledStore(
   const next = (): void => {
     const batch = batches[turn % BATCHES] as Batch; // Within the array.
     turn += 1;
-    // A microsecond per envelope: the batches are the same, the times go on.
-    for (let row = 0; row < batch.count; row += 1) {
-      const time = turn * ENVELOPES + row;
-      batch.timeHigh[row] = 0x1790_0000 + Math.floor(time / 2 ** 22);
-      batch.timeLow[row] = (time % 2 ** 22) * 1024;
-    }
+    restamp(batch, turn * ENVELOPES);
     store.put(batch);
   };
   while (store.expired === 0) next();
   return { next, bytesPerEnvelope: () => store.usedBytes / store.size };
+}
+
+/** A microsecond per envelope: the batches are the same, the times go on, also in their bytes. */
+function restamp(batch: Batch, first: number): void {
+  for (let row = 0; row < batch.count; row += 1) {
+    const time = first + row;
+    const high = 0x1790_0000 + Math.floor(time / 2 ** 22);
+    const low = (time % 2 ** 22) * 1024;
+    batch.timeHigh[row] = high;
+    batch.timeLow[row] = low;
+    writeTime(batch.bytes, (batch.start[row] ?? 0) + TIME_BYTES, high, low);
+  }
 }
 
 /** CPU-µs per envelope. */

@@ -294,7 +294,8 @@ function fillUp(
       const time = timeOf(n, random);
       const times = put.get(source) ?? new Map<number, number>();
       put.set(source, times.set(n, time));
-      return line(source, time, n);
+      const payload = Buffer.from(`line ${n}`.padEnd(100));
+      return { ...line(source, time, n), log: { payload } };
     });
     store.put(batchOf(inits));
     if (store.expired > 0) least = Math.min(least, store.size);

@@ -1,15 +1,19 @@
 /**
  * The recent envelopes of all sources, in one budget of memory.
  *
- *     batch ──▶ source a  [ segments · timeline ]  ─┐
- *         └──▶ source b  [ segments · timeline ]  ─┼── blocks of one arena ── budget
- *         └──▶ …                                   ─┘
+ *     batch ──▶ source a  [ timeline · logs · metrics ]  ─┐
+ *         └──▶ source b  [ timeline · logs · metrics ]  ─┼── blocks of one arena ── budget
+ *         └──▶ …                                         ─┘
  *
  * What is lost, always counted in `expired`:
- *   - a source has more than `maxPerSource` envelopes: its oldest by time goes for each new one;
- *   - the budget is used up: the source that holds the most gives the envelopes that came to it
- *     first, a block of them or a thirty-second part. A block serves hundreds of puts, so the work
- *     is spread; and the quiet are left alone until the busiest are down to their size;
+ *   - a source has more than `maxPerSource` envelopes, or takes more than `maxBytesPerSource`: see
+ *     source.ts for which go;
+ *   - the budget is used up: logs or metrics give, whichever have more of it for their weight, and
+ *     of them the source that holds the most gives the envelopes that came to it first, a block of
+ *     them or a thirty-second part. A block serves hundreds of puts, so the work is spread; and the
+ *     quiet are left alone until the busiest are down to their size. When that is FLOOR_BYTES, a
+ *     quiet one among the smallest gives all it has instead: a flood of sources does not wear down
+ *     those that were there;
  *   - an envelope is larger than a slab (4 MiB, less when the budget is small), or finds no block
  *     although EVICTIONS_MAX were freed: the envelope itself. Only blocks above 64 KiB can meet
  *     memory that is so cut up;
@@ -17,7 +21,7 @@
  *     quiet one among the smallest is forgotten whole.
  * A source that has nothing left is forgotten, with its counts.
  *
- * The budget covers segments and indexes. A source costs about 1 KiB of heap besides, which
+ * The budget covers segments and indexes. A source costs about 1.5 KiB of heap besides, which
  * `maxSources` bounds.
  *
  * Hot: one look-up per source that differs from the envelope before, no allocation per envelope.
@@ -29,21 +33,28 @@ import type { Metrics } from '@standpipe/plumbing';
 import { type Batch, ByteMap, nowNanoseconds } from '@standpipe/protos';
 import { ARENA_BYTES_MAX, ARENA_BYTES_MIN, Arena, bytesOf, NONE } from './arena.ts';
 import { Cursor } from './cursor.ts';
+import { Folder } from './folder.ts';
+import { type Lane, SEGMENT_HEAD_BYTES } from './lane.ts';
 import { type StoreMetrics, storeMetrics } from './metrics.ts';
+import { createPools, type Pool, type Pools } from './pool.ts';
 import { Ranks } from './ranks.ts';
-import { SEGMENT_HEAD_BYTES, Source, type Tally } from './source.ts';
+import { Source, type SourceOptions, type Tally } from './source.ts';
 import type { Room } from './timeline.ts';
 
 export const MEMORY_LIMIT_BYTES_DEFAULT: number = 256 * 2 ** 20;
 export const MEMORY_LIMIT_BYTES_MIN: number = ARENA_BYTES_MIN;
 export const MEMORY_LIMIT_BYTES_MAX: number = ARENA_BYTES_MAX;
 export const MAX_PER_SOURCE_DEFAULT = 100_000;
+export const MAX_BYTES_PER_SOURCE_DEFAULT: number = 64 * 2 ** 20;
+export const MAX_BYTES_PER_SOURCE_MIN: number = 16 * 1024;
 export const MAX_SOURCES_DEFAULT = 100_000;
 
 export interface StoreOptions {
   /** From MEMORY_LIMIT_BYTES_MIN to _MAX, 64 KiB to 8 GiB; rounded down to whole slabs. */
   readonly memoryLimitBytes?: number;
   readonly maxPerSource?: number;
+  /** What a source's segments and index may take; at least MAX_BYTES_PER_SOURCE_MIN. */
+  readonly maxBytesPerSource?: number;
   readonly maxSources?: number;
   readonly metrics: Metrics;
 }
@@ -58,13 +69,19 @@ export interface MetaInfo {
 
 const EVICTIONS_MAX = 32;
 const ID_BYTES_MEAN_MAX = 256;
+/** What a source is left with while a quiet one can be forgotten; less when the budget is small. */
+const FLOOR_BYTES_MAX = 4096;
+const FLOORS_MIN = 256;
 /** How many sources are looked at for a quiet one. */
 const QUIET_TRIES = 32;
 const NANOSECONDS_PER_MS = 1_000_000n;
 
 export class Store {
   readonly #arena: Arena;
-  readonly #maxPerSource: number;
+  readonly #folder: Folder;
+  readonly #pools: Pools = createPools();
+  readonly #shared: SourceOptions;
+  readonly #floorBytes: number;
   readonly #maxSources: number;
   readonly #envelopeBytesMax: number;
   readonly #sources = new ByteMap<Source>();
@@ -80,14 +97,27 @@ export class Store {
 
   constructor(options: StoreOptions) {
     this.#arena = new Arena(options.memoryLimitBytes ?? MEMORY_LIMIT_BYTES_DEFAULT);
-    this.#maxPerSource = options.maxPerSource ?? MAX_PER_SOURCE_DEFAULT;
+    this.#folder = new Folder(this.#arena);
+    this.#floorBytes = Math.min(FLOOR_BYTES_MAX, this.#arena.limitBytes / FLOORS_MIN);
     this.#maxSources = options.maxSources ?? MAX_SOURCES_DEFAULT;
-    assert(this.#maxPerSource >= 1 && this.#maxSources >= 1, 'a store keeps at least one envelope');
+    const maxCount = options.maxPerSource ?? MAX_PER_SOURCE_DEFAULT;
+    const maxBytes = options.maxBytesPerSource ?? MAX_BYTES_PER_SOURCE_DEFAULT;
+    assert(maxCount >= 1 && this.#maxSources >= 1, 'a store keeps at least one envelope');
+    assert(maxBytes >= MAX_BYTES_PER_SOURCE_MIN, 'a source may take a few segments');
     this.#envelopeBytesMax = bytesOf(this.#arena.classMax) - SEGMENT_HEAD_BYTES;
     this.#room = {
       takenClass: 0,
       take: (blockClass, least) => this.#take(blockClass, least),
       release: (address, blockClass) => this.#arena.release(address, blockClass),
+    };
+    this.#shared = {
+      arena: this.#arena,
+      folder: this.#folder,
+      pools: this.#pools,
+      room: this.#room,
+      tally: this.#tally,
+      maxCount,
+      maxBytes,
     };
     this.#metrics = storeMetrics(options.metrics, {
       size: () => this.#tally.stored,
@@ -129,7 +159,7 @@ export class Store {
     const expired = this.#tally.expired;
     let ingress = 0;
     let previous = NONE;
-    this.#arena.open(batch.bytes, count > 1);
+    this.#folder.open(batch.bytes);
     for (let index = 0; index < count; index += 1) {
       if (mine !== undefined && mine[index] !== 1) continue;
       ingress += 1;
@@ -185,8 +215,14 @@ export class Store {
       this.#forget(source);
       this.#current = undefined;
     } else if (source.heldBytes !== held) {
-      this.#ranks.update(source);
+      this.#rank(source);
     }
+  }
+
+  #rank(source: Source): void {
+    this.#ranks.update(source);
+    if (source.logs !== undefined) this.#pools.logs.ranks.update(source.logs);
+    if (source.metrics !== undefined) this.#pools.metrics.ranks.update(source.metrics);
   }
 
   /** Room for a source, made by eviction when there is none. */
@@ -211,13 +247,49 @@ export class Store {
     return NONE;
   }
 
+  /** Frees some memory; false, if nobody has any to give. */
   #evict(): boolean {
-    const source = this.#ranks.largest();
-    if (source === undefined) return false;
-    source.expireMemory();
-    if (source.count === 0 && source !== this.#current) this.#forget(source);
-    else this.#ranks.place(source);
+    const { logs, metrics } = this.#pools;
+    const pool = metrics.load > logs.load ? metrics : logs;
+    const lane = pool.ranks.largest();
+    if (lane === undefined) return false;
+    if (lane.source.heldBytes > this.#floorBytes) this.#evictFrom(lane);
+    else return this.#evictQuiet(pool);
     return true;
+  }
+
+  #evictFrom(lane: Lane): void {
+    const { source } = lane;
+    source.expireMemory(lane);
+    lane.pool.ranks.place(lane);
+    this.#settle(lane);
+  }
+
+  /** Takes all from a lane among the smallest, if possible one that had nothing put for a while. */
+  #evictQuiet(pool: Pool): boolean {
+    let lane = pool.ranks.smallest();
+    for (let tries = 0; tries < QUIET_TRIES && lane !== undefined; tries += 1) {
+      if (!lane.touched && lane.source !== this.#current) break;
+      lane.touched = false;
+      pool.ranks.place(lane);
+      lane = pool.ranks.smallest();
+    }
+    if (lane === undefined) return false;
+    while (lane.count > 0) lane.source.expireMemory(lane);
+    this.#settle(lane);
+    return true;
+  }
+
+  /** Sees to it that what has given all holds nothing any more. */
+  #settle(lane: Lane): void {
+    const { source } = lane;
+    if (source === this.#current) return;
+    if (source.count === 0) {
+      this.#forget(source);
+      return;
+    }
+    if (lane.count === 0) lane.shed();
+    this.#rank(source);
   }
 
   #sourceOf(batch: Batch, index: number): Source {
@@ -238,13 +310,7 @@ export class Store {
     ) {
       this.#forgetQuiet();
     }
-    const source = new Source({
-      id: batch.bytes.toString('utf8', start, end),
-      arena: this.#arena,
-      room: this.#room,
-      tally: this.#tally,
-      maxCount: this.#maxPerSource,
-    });
+    const source = new Source(batch.bytes.toString('utf8', start, end), this.#shared);
     this.#sources.set(batch.bytes, start, end, hash, source);
     this.#all.add(source);
     this.#idBytes += idBytes;
@@ -267,6 +333,7 @@ export class Store {
   #forget(source: Source): void {
     source.clear();
     this.#ranks.remove(source);
+    for (const lane of [source.logs, source.metrics]) lane?.pool.ranks.drop(lane);
     this.#sources.deleteString(source.id);
     this.#all.delete(source);
     this.#idBytes -= Buffer.byteLength(source.id);

@@ -161,11 +161,10 @@ export class Intake {
 }
 
 function rowOf(batch: Batch, row: number): Parameters<EnvelopeFilter['select']>[0] {
-  return {
-    bytes: batch.bytes,
-    // The row is below the batch's count.
-    start: batch.start[row] as number,
-    end: batch.end[row] as number,
-    kind: batch.kind[row] as number,
-  };
+  // The row is below the batch's count.
+  const start = batch.start[row] as number;
+  const end = batch.end[row] as number;
+  const kind = batch.kind[row] as number;
+  const { bytes } = batch;
+  return { bytes, start, end, kind, messageBytes: bytes, messageStart: start, messageEnd: end };
 }

@@ -1,0 +1,165 @@
+import { Batch, encodeVarint, Kind, scanBatch } from '@standpipe/protos';
+import {
+  cfBatch,
+  encodeEnvelope,
+  leanBatch,
+  longOf,
+  randomEnvelopes,
+  randomFrom,
+} from '@standpipe/protos/testing';
+import test from 'ava';
+import { type EnvelopeInit, testStore } from './testing.ts';
+
+const FIRST = 1_700_000_000_000_000_000n;
+const TAGS = { app_name: 'shop', origin: 'rep', process_type: 'web', zone: 'az1' };
+
+test('keeps what repeats in the envelopes of a source once', (t) => {
+  for (const [shape, part] of [
+    [leanBatch, 0.55],
+    [cfBatch, 0.25],
+  ] as const) {
+    const { store } = testStore();
+    let wireBytes = 0;
+    for (let n = 0; n < 50; n += 1) {
+      const { bytes } = shape(100, { timestamp: FIRST + BigInt(n) * 1_000_000n });
+      wireBytes += bytes.length;
+      putRaw(store, bytes);
+    }
+    t.true(store.usedBytes < part * wireBytes, `${store.usedBytes} of ${wireBytes}`);
+  }
+});
+
+test('keeps what repeats once when a source has many instances', (t) => {
+  const { store } = testStore();
+  let wireBytes = 0;
+  for (let n = 0; n < 5000; n += 1) {
+    const envelope = encodeEnvelope({ ...log(n), instance_id: String(n % 20) });
+    wireBytes += envelope.length;
+    putRaw(store, framed([envelope]));
+  }
+  t.true(store.usedBytes < 0.65 * wireBytes, `${store.usedBytes} of ${wireBytes}`);
+});
+
+// What is read must be the very bytes that were put, whatever they look like: each kind, its fields in
+// any order and twice, tags in any order, times that no encoder writes so, and large ones between.
+for (const seed of [1, 2, 3, 5, 8, 13, 21, 34]) {
+  test(`gives back the bytes that were put, seed ${seed}`, (t) => {
+    const random = randomFrom(seed);
+    const memoryLimitBytes = seed % 2 === 0 ? 128 * 1024 : 32 * 2 ** 20;
+    const { store } = testStore({ memoryLimitBytes, maxPerSource: 1000 });
+    const put = new Map<string, number>();
+    let held = 0;
+    for (let step = 0; step < 150; step += 1) {
+      const envelopes = Array.from({ length: 1 + random(30) }, () => odd(random));
+      const batch = putRaw(store, framed(envelopes));
+      for (let row = 0; row < batch.count; row += 1) {
+        const key = `${batch.timestamp(row)} ${batch.envelope(row).toString('hex')}`;
+        put.set(key, (put.get(key) ?? 0) + 1);
+      }
+    }
+    for (const id of store.meta().keys()) {
+      const cursor = store.cursor(id);
+      const there: string[] = [];
+      const back: string[] = [];
+      const keyOf = (): string => {
+        const { timeHigh, timeLow, start, end } = cursor ?? {};
+        const bytes = Buffer.from(cursor?.bytes.subarray(start, end) ?? []);
+        return `${(BigInt(timeHigh ?? 0) << 32n) | BigInt(timeLow ?? 0)} ${bytes.toString('hex')}`;
+      };
+      cursor?.seek(-(2 ** 31), 0);
+      while (cursor?.next()) there.push(keyOf());
+      while (cursor?.previous()) back.push(keyOf());
+      t.deepEqual(back.toReversed(), there);
+      for (const key of there) {
+        const left = (put.get(key) ?? 0) - 1;
+        t.true(left >= 0, key);
+        put.set(key, left);
+      }
+      held += there.length;
+    }
+    t.is(held, store.size);
+    t.true(held > 0);
+  });
+}
+
+test('shows the message of an envelope without the rest of it, folded or not', (t) => {
+  const { store } = testStore();
+  const payloads = ['first', 'second', 'third'];
+  for (const [n, payload] of payloads.entries()) {
+    putRaw(store, framed([encodeEnvelope({ ...log(n), log: { payload: Buffer.from(payload) } })]));
+  }
+  const cursor = store.cursor('app');
+  cursor?.seek(0, 0);
+  for (const payload of payloads) {
+    t.true(cursor?.next());
+    const { messageBytes, messageStart, messageEnd } = cursor ?? {};
+    const message = Buffer.from(messageBytes?.subarray(messageStart, messageEnd) ?? []);
+    const inner = Buffer.concat([Buffer.from([0x0a, payload.length]), Buffer.from(payload)]);
+    t.deepEqual(message, Buffer.concat([Buffer.from([0x22, inner.length]), inner]));
+    t.is(cursor?.kind, Kind.log);
+  }
+});
+
+function log(n: number): EnvelopeInit {
+  return {
+    timestamp: longOf(FIRST + BigInt(n)),
+    source_id: 'app',
+    instance_id: '0',
+    tags: TAGS,
+    log: { payload: Buffer.from(`line ${n}`) },
+  };
+}
+
+function putRaw(store: ReturnType<typeof testStore>['store'], bytes: Buffer): Batch {
+  const batch = new Batch();
+  if (!scanBatch(bytes, batch)) throw new Error(batch.mistake);
+  store.put(batch);
+  return batch;
+}
+
+function framed(envelopes: readonly Buffer[]): Buffer {
+  const frames = envelopes.map((envelope) => {
+    const head = Buffer.alloc(6);
+    head[0] = 0x0a;
+    return Buffer.concat([head.subarray(0, encodeVarint(head, 1, envelope.length)), envelope]);
+  });
+  return Buffer.concat(frames);
+}
+
+/** An envelope as some encoder might write it, of few sources and few sets of tags. */
+function odd(random: (below: number) => number): Buffer {
+  const source = `source ${random(3)}`;
+  const tags = Object.fromEntries(
+    Object.entries(TAGS)
+      .slice(random(2))
+      .toSorted(() => random(3) - 1),
+  );
+  const [any] = randomEnvelopes(random(2 ** 30), 1);
+  const common: EnvelopeInit = { source_id: source, instance_id: String(random(3)), tags };
+  const payload = Buffer.alloc(random(20) === 0 ? random(90_000) : random(300), 'x');
+  const time = [0n, 5n, -3n, FIRST, FIRST + BigInt(random(1000))][random(5)] ?? 0n;
+  const bodies: EnvelopeInit[] = [
+    { log: { payload } },
+    { counter: { name: 'requests', delta: random(5) } },
+    { gauge: { metrics: { cpu: { unit: 'percentage', value: random(100) } } } },
+    {},
+    { log: { payload: Buffer.alloc(0) } },
+  ];
+  const head = encodeEnvelope({ timestamp: longOf(time) });
+  const body = encodeEnvelope(bodies[random(bodies.length)] ?? {});
+  const rest = encodeEnvelope(common);
+  switch (random(8)) {
+    case 0:
+      return encodeEnvelope({ ...any, source_id: source });
+    case 1:
+      return Buffer.concat([rest, body, head]); // The time last.
+    case 2:
+      return Buffer.concat([Buffer.from('0885808000', 'hex'), rest, body]); // A time of padded bytes.
+    case 3:
+      return Buffer.concat([head, body, rest, body]); // The message twice.
+    case 4:
+      return Buffer.concat([head, rest, head, body]);
+    default:
+      return Buffer.concat([head, body, rest]);
+  }
+}
