@@ -63,6 +63,19 @@ export class LogCacheClient implements AsyncDisposable {
     await this.#call(logCacheIngressService.send, request, metadata, this.#sendDeadlineMs);
   }
 
+  /** Whether there is a connection now. */
+  get isConnected(): boolean {
+    return this.#client.getChannel().getConnectivityState(false) === grpc.connectivityState.READY;
+  }
+
+  /** Whether the node can be reached within the time that a batch may take. */
+  isReachable(): Promise<boolean> {
+    return new Promise((resolve) => {
+      const deadline = Date.now() + this.#sendDeadlineMs;
+      this.#client.waitForReady(deadline, (error) => resolve(error === undefined));
+    });
+  }
+
   /** Reads from the node's own store, if `local`, else as the node answers any client. */
   async read(request: ReadRequest, options: { readonly local: boolean }): Promise<PackedBatch> {
     return (await this.ask(request, options)).batch;

@@ -5,13 +5,16 @@
  *              100, or the next turn                             100 each, within 3 s
  *
  * Agents send each source to its owner, so little comes this way: envelopes of agents that don't
- * know the shards, or of another zone whose Dopplers are gone. What is lost: the oldest in the
- * queue when the owner is slow, and a batch that the owner does not take within three seconds; it
- * is not sent again. Each lost envelope is counted in `ingress_dropped` under its owner's index,
- * each batch that failed also in `log_cache_send_failures`. A shard that is gone is still sent what
- * waits for it, for two seconds.
+ * know the shards, or of another zone whose Dopplers are gone. While the owner can't be reached
+ * nothing is taken from the queue, so one that is away for a while loses only what has no room.
+ * What is lost: the oldest in the queue when the owner is slow or away, and a batch that was sent and
+ * that the owner did not take within three seconds; it may have it, so it is not sent again. Each lost
+ * envelope is counted in `ingress_dropped` under its owner's index; each batch that failed, and each
+ * three seconds in which the owner could not be reached, in `log_cache_send_failures`. A shard that
+ * is gone is still sent what waits for it, for two seconds.
  */
 
+import { setTimeout as wait } from 'node:timers/promises';
 import { BoundedQueue, type Counter, type Log, type Metrics } from '@standpipe/plumbing';
 import { type Batch, BatchBuilder, PackedBatch } from '@standpipe/protos';
 import type { LogCacheClient } from './client.ts';
@@ -21,6 +24,8 @@ import { peerDropped, sendFailures } from './metrics.ts';
 const BATCH_COUNT_MAX = 100;
 const QUEUE_COUNT_MAX = 10_000;
 const QUEUE_BYTES_MAX = 16 * 1024 * 1024;
+/** Between two looks whether an owner is back. */
+const RETRY_MS = 100;
 /** How long what waits may take to leave when this is disposed of. */
 const DRAIN_MS = 2000;
 
@@ -102,6 +107,7 @@ class Peer implements AsyncDisposable {
   readonly #queue: BoundedQueue<PackedBatch>;
   readonly #sending: Promise<void>;
   #index = 0;
+  readonly #cut = new AbortController();
   #dropped: Counter;
   #flushing = false;
 
@@ -139,7 +145,7 @@ class Peer implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#flush();
     this.#queue.close();
-    const cut = setTimeout(() => this.#queue.clear(), DRAIN_MS);
+    const cut = setTimeout(() => this.#giveUp(), DRAIN_MS);
     await this.#sending;
     clearTimeout(cut);
   }
@@ -151,10 +157,30 @@ class Peer implements AsyncDisposable {
   async #send(): Promise<void> {
     for (;;) {
       await this.#queue.whenReady();
+      if (this.#queue.count === 0 && this.#queue.closed) return;
+      if (!(await this.#isReachable())) continue;
       const batch = this.#queue.take(BATCH_COUNT_MAX);
       if (batch) await this.#sendOne(batch);
-      else if (this.#queue.closed) return;
     }
+  }
+
+  /** Waits for the owner, but not for ever. */
+  async #isReachable(): Promise<boolean> {
+    const { address, client, failures, log } = this.#options;
+    const { signal } = this.#cut;
+    if (client.isConnected) return true;
+    if (await unlessAborted(client.isReachable(), signal)) return true;
+    if (signal.aborted) return false;
+    failures.add(1);
+    const fields = { node: this.#index, address, envelopes: this.#queue.count };
+    log.limited(`reach ${address}`, 'warn', fields, 'envelopes wait for an owner that is away');
+    await wait(RETRY_MS, undefined, { signal }).catch(() => undefined);
+    return false;
+  }
+
+  #giveUp(): void {
+    if (this.#queue.clear() > 0) this.#options.failures.add(1);
+    this.#cut.abort();
   }
 
   async #sendOne(batch: PackedBatch): Promise<void> {
@@ -168,4 +194,18 @@ class Peer implements AsyncDisposable {
       log.limited(`forward ${address}`, 'warn', fields, 'a batch for the owner is lost');
     }
   }
+}
+
+/** What the promise gives; false, when the signal is aborted first. */
+function unlessAborted(promise: Promise<boolean>, signal: AbortSignal): Promise<boolean> {
+  return new Promise((resolve) => {
+    const give = (value: boolean): void => {
+      signal.removeEventListener('abort', abort);
+      resolve(value);
+    };
+    const abort = (): void => give(false);
+    signal.addEventListener('abort', abort);
+    void promise.then(give);
+    if (signal.aborted) abort();
+  });
 }

@@ -42,9 +42,13 @@ export function peerDropped(metrics: Metrics, nodeIndex: number): Counter {
 }
 
 export function sendFailures(metrics: Metrics): Counter {
-  return metrics.counter('log_cache_send_failures', 'Batches that their owner did not take.', {
-    sender: 'batched_ingress_client',
-  });
+  return metrics.counter(
+    'log_cache_send_failures',
+    'Batches that their owner did not take, and times that it could not be reached.',
+    {
+      sender: 'batched_ingress_client',
+    },
+  );
 }
 
 export function invalidIngress(metrics: Metrics): Counter {
