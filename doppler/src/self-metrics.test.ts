@@ -45,6 +45,25 @@ test('subscriptions rises and falls; ingress and egress count envelopes', async 
   await eventually(() => doppler.read('subscriptions')?.value === 0);
 });
 
+test('ingress counts what envelopes become in v1: an event nothing, a gauge each metric, a container’s one', async (t) => {
+  const { agent, address } = await setUp(t);
+  using client = await connect(address);
+  const sender = client.send(ingressService.sender);
+  const bytes = { unit: 'bytes', value: 1 };
+  const container = { cpu: bytes, memory: bytes, disk: bytes, memory_quota: bytes };
+  for (const envelope of [
+    { event: { title: 'a' } },
+    {},
+    { gauge: { metrics: { a: bytes, b: bytes, c: bytes } } },
+    { gauge: { metrics: { ...container, disk_quota: bytes } } },
+    { log: { payload: Buffer.from('last') } },
+  ]) {
+    sender.call.write(encodeEnvelope(envelope));
+  }
+  await eventually(() => agent.gained('ingress') >= 5);
+  t.is(agent.gained('ingress'), 3 + 1 + 1);
+});
+
 async function setUp(t: ExecutionContext) {
   const files = await testTls({ name: 'doppler', dns: ['log-cache'] }, 'metron');
   const agent = await startAgent(readTls(files.metron));

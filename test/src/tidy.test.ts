@@ -83,6 +83,15 @@ test('only config modules and the ends of the pipeline read the environment', as
   }
 });
 
+test('every test that docs/compatibility.md names is there', async (t) => {
+  const page = await text('docs/compatibility.md');
+  const named = [...page.matchAll(/\[([^\]]+)\]\(\.\.\/([^)]+\.test\.ts)\)/g)];
+  t.true(named.length > 50);
+  for (const [, title = '', path = ''] of named) {
+    t.true((await text(path)).includes(title), `${path}: ${title}`);
+  }
+});
+
 test('every setting that a process reads is documented', async (t) => {
   const documented = await text('docs/operating.md');
   const read =

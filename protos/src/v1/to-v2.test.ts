@@ -227,6 +227,23 @@ for (const [what, v1, expected] of ROWS) {
   });
 }
 
+test('every v2 copy of v1 has __v1_type and five tags, even if empty', (t) => {
+  const types = ['LogMessage', 'HttpStartStop', 'ValueMetric', 'CounterEvent', 'Error'] as const;
+  const bodies: V1 = {
+    logMessage: { message: Buffer.from('x'), message_type: 1, timestamp: 1 },
+    valueMetric: { name: 'n', value: 1, unit: 'u' },
+    counterEvent: { name: 'n', delta: 1 },
+    error: { source: 's', code: 1, message: 'm' },
+    httpStartStop: http().httpStartStop ?? null,
+  };
+  for (const type of types) {
+    const v2 = convert(encoded({ origin: '', eventType: EventType[type], ...bodies }));
+    const tags = v2?.tags as Plain;
+    t.is(tags.__v1_type, type);
+    for (const name of ['origin', 'deployment', 'job', 'index', 'ip']) t.is(tags[name], '', type);
+  }
+});
+
 test('an unknown enum of a request becomes its number', (t) => {
   // A peer type of 9 and a method of -1, in a second piece of the body.
   const bytes = Buffer.concat([
