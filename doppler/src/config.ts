@@ -3,7 +3,12 @@
  * existing deployment's settings carry over; those of its log cache are log-cache-release's.
  */
 
-import { type PersistenceSettings, persistenceSettings } from '@standpipe/log-cache';
+import {
+  type PersistenceSettings,
+  persistenceSettings,
+  type RestSettings,
+  restSettings,
+} from '@standpipe/log-cache';
 import {
   type DnsSettings,
   dnsSettings,
@@ -35,8 +40,8 @@ export interface Config {
   readonly egressBufferBytes: number;
   /** Subscriptions at a time; one more is refused. */
   readonly maxSubscriptions: number;
-  /** Where the log cache's REST API answers, `host:port` on loopback; empty: nowhere. */
-  readonly logCacheHttpAddress: string;
+  /** LOG_CACHE_HTTP_ADDR: where the log cache's REST API answers, and who may ask it. */
+  readonly logCacheHttp: RestSettings;
   /** Envelopes that the log cache keeps of one source; the oldest go first. */
   readonly maxPerSource: number;
   /** What all envelopes in the log cache and their indexes may take. */
@@ -91,7 +96,10 @@ export function readConfig(vars: Readonly<NodeJS.ProcessEnv> = process.env): Con
       min: MEBIBYTE,
       max: 1024 * MEBIBYTE,
     }),
-    logCacheHttpAddress: env.address('LOG_CACHE_HTTP_ADDR', { fallback: '', listen: true }),
+    logCacheHttp: restSettings(env, {
+      address: 'LOG_CACHE_HTTP_ADDR',
+      certificates: [{ cert: 'EXTERNAL_CERT', key: 'EXTERNAL_KEY' }],
+    }),
     maxPerSource: size('MAX_PER_SOURCE', 100_000),
     memoryLimitBytes: env.count('MEMORY_LIMIT_BYTES', {
       fallback: 256 * MEBIBYTE,

@@ -15,19 +15,15 @@ import {
   createLogCache,
   type LogCache,
   type LogCacheOptions,
-  logCacheNotFound,
-  logCacheRoutes,
+  listenRest,
 } from '@standpipe/log-cache';
 import { emitMetrics } from '@standpipe/metric-emitter';
 import {
   createLogger,
   DRAIN_LIMIT_MS,
-  type HttpListener,
-  koaApp,
   type Labels,
   type Log,
   listenGrpc,
-  listenHttp,
   Metrics,
   observability,
   openMembers,
@@ -95,7 +91,10 @@ export async function startDoppler(
     });
     opened.unshift(emitter);
     await cache.restore(stop);
-    const http = await listenRest(config, cache, { metrics, log });
+    const { reader, tails } = cache;
+    const http = config.logCacheHttp.address
+      ? await listenRest(config.logCacheHttp, { reader, tails, log, metrics })
+      : undefined;
     if (http) opened.unshift(http);
     const services = [
       ingress.service,
@@ -152,15 +151,4 @@ function openCache(
   const { zone, maxPerSource, memoryLimitBytes, persistence } = config;
   const limits = { maxPerSource, memoryLimitBytes };
   return createLogCache({ ...given, ...limits, zone, index: placeOf(config), persistence });
-}
-
-async function listenRest(
-  { logCacheHttpAddress: address }: Config,
-  cache: LogCache,
-  { metrics, log }: { readonly metrics: Metrics; readonly log: Log },
-): Promise<HttpListener | undefined> {
-  if (address === '') return undefined;
-  const routes = logCacheRoutes(cache.reader, { tails: cache.tails });
-  const app = koaApp(log, metrics).use(routes).use(logCacheNotFound());
-  return listenHttp({ address, app, log, metrics });
 }

@@ -1,3 +1,18 @@
+export {
+  accessBySettings,
+  CLOUD_CONTROLLER_BYTES_MAX,
+  type LogCacheAccess,
+  type LogCacheAccessOptions,
+  openLogCacheAccess,
+} from './access/access.ts';
+export { Guard, type GuardOptions } from './access/guard.ts';
+export {
+  ACCESS_UNUSED,
+  type AccessSettings,
+  accessSettings,
+  type SecurityLogSettings,
+  securityLogSettings,
+} from './access/settings.ts';
 export { LogCacheClient, type LogCacheClientOptions } from './client.ts';
 export {
   createClusterReader,
@@ -14,6 +29,7 @@ export {
   type ReadResult,
   readRequest,
 } from './reader.ts';
+export { listenRest, type RestOptions } from './rest/listen.ts';
 export {
   currentPath,
   isLogCachePath,
@@ -21,6 +37,7 @@ export {
   logCacheNotFound,
   logCacheRoutes,
 } from './rest/routes.ts';
+export { type RestSettings, restSettings } from './rest/settings.ts';
 export { type PersistenceSettings, persistenceSettings } from './restart/settings.ts';
 export {
   MAX_PER_SOURCE_DEFAULT,

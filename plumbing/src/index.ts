@@ -1,5 +1,7 @@
+export { AccessLog, type AccessLogOptions } from './access-log.ts';
 export { formatAddress, type HostPort, isLoopback, parseAddress } from './address.ts';
 export { announce, type ListenerKind } from './announce.ts';
+export { authorizationOf, bareToken } from './authorization.ts';
 export { Backoff, type BackoffOptions } from './backoff.ts';
 export { TlsError } from './certificates.ts';
 export type { CipherSuites } from './cipher-suites.ts';
@@ -48,6 +50,7 @@ export {
   observability,
   observabilitySettings,
 } from './observability.ts';
+export { type Answer, Outgoing, OutgoingError, type OutgoingOptions } from './outgoing.ts';
 export { BoundedQueue, type QueueOptions, type Weighted } from './queue.ts';
 export { DRAIN_LIMIT_MS, run, type Service } from './service.ts';
 export { nearestName } from './spelling.ts';

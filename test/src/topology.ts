@@ -161,10 +161,8 @@ function doppler(options: TopologyOptions, zone: string, index: number): Process
     env: {
       ROUTER_HOST: '127.0.0.1',
       ROUTER_PORT: String(options.portOf(`doppler ${zone}/${index}`)),
-      // It asks for no token, so where tokens are asked for there is only the front door's.
-      ...(options.secure
-        ? {}
-        : { LOG_CACHE_HTTP_ADDR: `127.0.0.1:${options.portOf(`log-cache ${zone}/${index}`)}` }),
+      LOG_CACHE_HTTP_ADDR: `127.0.0.1:${options.portOf(`log-cache ${zone}/${index}`)}`,
+      ...(options.secure ? securedCache(options) : {}),
       DOPPLER_SHARDS: shards(options),
       ...toAgent(options, 'AGENT_GRPC_ADDRESS', zone),
       DOPPLER_ZONE: zone,
@@ -180,7 +178,7 @@ function doppler(options: TopologyOptions, zone: string, index: number): Process
         key: 'ROUTER_KEY_FILE',
       }),
     },
-    listeners: ['grpc', ...(options.secure ? [] : ['http']), 'metrics'],
+    listeners: ['grpc', 'http', 'metrics'],
   };
 }
 
@@ -237,6 +235,17 @@ function securedController({ portOf, certificates }: TopologyOptions): Record<st
     TRAFFIC_CONTROLLER_UAA_CLIENT_SECRET: TOKEN_CHECKER.secret,
     TRAFFIC_CONTROLLER_API_HOST: url,
     PLATFORM_ADDR: `127.0.0.1:${portOf('platform')}`,
+  };
+}
+
+/** The settings of the original's log-cache-cf-auth-proxy. */
+function securedCache({ portOf, certificates }: TopologyOptions): Record<string, string> {
+  const url = `http://127.0.0.1:${portOf('platform')}`;
+  return {
+    UAA_ADDR: url,
+    CAPI_ADDR: url,
+    EXTERNAL_CERT: `${certificates}/doppler.crt`,
+    EXTERNAL_KEY: `${certificates}/doppler.key`,
   };
 }
 

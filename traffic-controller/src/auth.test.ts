@@ -1,9 +1,9 @@
+import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
 import http, { type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type SpyLog, spyLog, testTls } from '@standpipe/plumbing/testing';
 import test, { type ExecutionContext } from 'ava';
-import { authorizationOf, bareToken } from './auth.ts';
 import { readConfig } from './config.ts';
 import { ask, FakeDoppler, HANDSHAKE, openSettings } from './testing.ts';
 import { startTrafficController } from './traffic-controller.ts';
@@ -11,6 +11,11 @@ import { startTrafficController } from './traffic-controller.ts';
 const GUID = '73467cc3-261a-472e-80e8-d6eadfd30d98';
 const OTHER_GUID = '954f61c4-ac84-44be-9217-cdfa3117fb41';
 const NOT_PROVIDED = 'You are not authorized. Error: Authorization not provided';
+const SIGNING_SECRET = 'tokenkey';
+/** Tokens that say whose they are; the other doors of these tests know them by their names. */
+const ADMIN = signed('admin', ['openid', 'doppler.firehose']);
+const LOGS = signed('logs', ['logs.admin']);
+const USER = signed('user', ['openid', 'doppler.firehose2']);
 const INVALID = 'You are not authorized. Error: Invalid authorization';
 
 type Headers = Readonly<Record<string, string>>;
@@ -32,9 +37,6 @@ for (const [what, headersOf] of spellings) {
       [`/apps/${GUID}/stream`, 'user', 400],
       [`/apps/${GUID}/recentlogs`, 'user', 200],
       [`/apps/${GUID}/containermetrics`, 'user', 200],
-      [`/api/v1/read/${GUID}`, 'user', 200],
-      ['/api/v1/read/doppler', 'admin', 200],
-      [`/v1/read/${GUID}`, 'user', 200],
       [`/v2/read?log&source_id=${GUID}`, 'user', 503],
     ];
     for (const [path, token, status] of doors) {
@@ -46,18 +48,17 @@ for (const [what, headersOf] of spellings) {
     t.is((await ask(address, '/firehose/x', handshake)).status, 101);
     t.deepEqual(new Set(cf.authorizations), new Set(['bearer user']));
   });
+
+  test(`Log Cache takes a token as ${what}, and Cloud Controller gets it with bearer`, async (t) => {
+    const { address, cf } = await startSecure(t);
+    for (const path of [`/api/v1/read/${GUID}`, `/v1/read/${GUID}`]) {
+      t.is((await ask(address, path, { headers: headersOf(USER) })).status, 200, path);
+    }
+    t.deepEqual(cf.authorizations, [`bearer ${USER}`], 'asked once');
+    const { status } = await ask(address, '/api/v1/read/doppler', { headers: headersOf(ADMIN) });
+    t.is(status, 200);
+  });
 }
-
-test('the header goes before the cookie, and an empty one is none', (t) => {
-  t.is(authorizationOf({ authorization: 'a', cookie: 'authorization=b' }), 'a');
-  t.is(authorizationOf({ authorization: '', cookie: 'authorization=b' }), 'b');
-  t.is(authorizationOf({ cookie: 'authorization=%zz' }), '');
-  t.is(authorizationOf({}), '');
-});
-
-test('a token that begins like its scheme is left whole', (t) => {
-  t.is(bareToken('beareradmin'), 'beareradmin');
-});
 
 const firehoseRefusals: readonly (readonly [string, Readonly<Record<string, string>>, string])[] = [
   ['without a token', {}, NOT_PROVIDED],
@@ -154,24 +155,26 @@ test('UAA is asked by POST, as the client that the settings name', async (t) => 
 const reads: readonly (readonly [string, string, string | undefined, boolean])[] = [
   ['info without a token', '/api/v1/info', undefined, true],
   ['a source without a token', `/api/v1/read/${GUID}`, undefined, false],
-  ['a source of the user', `/api/v1/read/${GUID}`, 'bearer user', true],
-  ['a source of somebody else', `/api/v1/read/${OTHER_GUID}`, 'bearer user', false],
-  ['a source that is no GUID', '/api/v1/read/doppler', 'bearer user', false],
-  ['a source that is no GUID, for an operator', '/api/v1/read/doppler', 'bearer admin', true],
-  ['any source, for who may read logs', '/api/v1/read/doppler', 'bearer logs', true],
+  ['a source of the user', `/api/v1/read/${GUID}`, `bearer ${USER}`, true],
+  ['a source of somebody else', `/api/v1/read/${OTHER_GUID}`, `bearer ${USER}`, false],
+  ['a source that is no GUID', '/api/v1/read/doppler', `bearer ${USER}`, false],
+  ['a source that is no GUID, for an operator', '/api/v1/read/doppler', `bearer ${ADMIN}`, true],
+  ['any source, for who may read logs', '/api/v1/read/doppler', `bearer ${LOGS}`, true],
   ['the tail of a source without a token', `/api/v1/tail/${GUID}`, undefined, false],
-  ['the tail of a source of somebody else', `/api/v1/tail/${OTHER_GUID}`, 'bearer user', false],
-  ['the tail of a source that is no GUID', '/api/v1/tail/doppler', 'bearer user', false],
-  ['meta, for a user', '/api/v1/meta', 'bearer user', false],
-  ['meta by a detour', `/api/v1/read/${GUID}%2F..%2F..%2Fmeta`, 'bearer user', false],
-  ['meta in other letters', '/api/v1/META', 'bearer user', false],
-  ['meta, for an operator', '/api/v1/meta', 'bearer admin', true],
-  ['the event stream, for a user', '/v2/read?log', 'bearer user', false],
-  ['the event stream of an app', `/v2/read?log&source_id=${GUID}`, 'bearer user', true],
+  ['the tail of a source of somebody else', `/api/v1/tail/${OTHER_GUID}`, `bearer ${USER}`, false],
+  ['the tail of a source that is no GUID', '/api/v1/tail/doppler', `bearer ${USER}`, false],
+  ['meta without a token', '/api/v1/meta', undefined, false],
+  ['meta with a token that nobody signed', '/api/v1/meta', 'bearer user', false],
+  ['meta, for a user', '/api/v1/meta', `bearer ${USER}`, true],
+  ['meta by a detour', `/api/v1/read/${GUID}%2F..%2F..%2Fmeta`, `bearer ${USER}`, false],
+  ['meta in other letters', '/api/v1/META', `bearer ${USER}`, false],
+  ['meta, for an operator', '/api/v1/meta', `bearer ${ADMIN}`, true],
+  ['the event stream, for a user', '/v2/read?log', `bearer ${USER}`, false],
+  ['the event stream of an app', `/v2/read?log&source_id=${GUID}`, `bearer ${USER}`, true],
   [
     'the event stream of two apps, one forbidden',
     `/v2/read?log&source_id=${GUID}&source_id=${OTHER_GUID}`,
-    'bearer user',
+    `bearer ${USER}`,
     false,
   ],
 ];
@@ -192,6 +195,11 @@ class FakeCloudFoundry {
   readonly authorizations: (string | undefined)[] = [];
   readonly paths: string[] = [];
   readonly server = http.createServer(async (request, response) => {
+    if (request.url === '/token_keys') {
+      const key = { kid: 'legacy', alg: 'HS256', value: SIGNING_SECRET };
+      response.end(JSON.stringify({ keys: [key] }));
+      return;
+    }
     this.paths.push(`${request.method} ${request.url}`);
     const checked = request.url === '/check_token';
     const token = checked
@@ -203,7 +211,10 @@ class FakeCloudFoundry {
       return;
     }
     (checked ? this.clients : this.authorizations).push(request.headers.authorization);
-    const [status, body] = checked ? checkToken(token) : [logAccess(token, request.url ?? ''), ''];
+    const holder = holderOf(token);
+    const [status, body] = checked
+      ? checkToken(holder)
+      : [cloudController(holder, request.url ?? ''), ''];
     response.writeHead(status).end(body);
   });
 }
@@ -220,11 +231,29 @@ function checkToken(token: string): readonly [number, string] {
   return [400, '{"error":"invalid_token","error_description":"Token has expired"}'];
 }
 
-function logAccess(token: string, url: string): number {
+/** What only looks at tokens that it signed knows by the subject; others are names themselves. */
+function holderOf(token: string): string {
+  const [, claims = ''] = token.split('.');
+  return claims === '' ? token : JSON.parse(Buffer.from(claims, 'base64url').toString()).sub;
+}
+
+function signed(sub: string, scope: readonly string[]): string {
+  const exp = Math.floor(Date.now() / 1000) + 3600;
+  const text = [
+    { alg: 'HS256', kid: 'legacy' },
+    { sub, scope, exp },
+  ]
+    .map((part) => Buffer.from(JSON.stringify(part)).toString('base64url'))
+    .join('.');
+  return `${text}.${createHmac('sha256', SIGNING_SECRET).update(text).digest('base64url')}`;
+}
+
+function cloudController(token: string, url: string): number {
   if (token === 'forbidden') return 403;
   if (token === 'error') return 500;
   if (token !== 'user') return 401;
-  return url.toLowerCase() === `/internal/v4/log_access/${GUID}` ? 200 : 404;
+  const paths = [`/internal/v4/log_access/${GUID}`, `/v3/apps/${GUID}`];
+  return paths.includes(url.toLowerCase()) ? 200 : 404;
 }
 
 async function bodyOf(request: IncomingMessage): Promise<string> {

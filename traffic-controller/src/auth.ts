@@ -11,8 +11,13 @@
  */
 
 import type { IncomingHttpHeaders } from 'node:http';
-import type { Log } from '@standpipe/plumbing';
-import { type Outgoing, OutgoingError } from './outgoing.ts';
+import {
+  authorizationOf,
+  bareToken,
+  type Log,
+  type Outgoing,
+  OutgoingError,
+} from '@standpipe/plumbing';
 import { bare, CHALLENGED, type Refusal, unauthorized } from './refusal.ts';
 
 /** Says no, or says nothing. */
@@ -132,33 +137,6 @@ export class CloudFoundryAccess implements Access {
       );
       return undefined;
     }
-  }
-}
-
-/** The header, else the cookie, else nothing. */
-export function authorizationOf(headers: IncomingHttpHeaders): string {
-  const header = headers.authorization?.trim() ?? '';
-  if (header !== '') return header;
-  for (const pair of (headers.cookie ?? '').split(';')) {
-    const equals = pair.indexOf('=');
-    if (equals < 0 || pair.slice(0, equals).trim() !== 'authorization') continue;
-    return unescaped(pair.slice(equals + 1).trim());
-  }
-  return '';
-}
-
-/** The token without its scheme. */
-export function bareToken(authorization: string): string {
-  return authorization.replace(/^bearer\s+/i, '');
-}
-
-/** As a query is unescaped: `+` is a blank. What isn't escaped right is no token. */
-function unescaped(text: string): string {
-  try {
-    return decodeURIComponent(text.replaceAll('+', ' ')).trim();
-  } catch (error) {
-    if (error instanceof URIError) return '';
-    throw error;
   }
 }
 

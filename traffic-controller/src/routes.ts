@@ -18,10 +18,8 @@
 
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { currentPath } from '@standpipe/log-cache';
-import { type Clock, koaApp, type Log, type Metrics } from '@standpipe/plumbing';
+import { type AccessLog, type Clock, koaApp, type Log, type Metrics } from '@standpipe/plumbing';
 import type Koa from 'koa';
-import type { AccessLog } from './access-log.ts';
 import type { Access } from './auth.ts';
 import { doorOf } from './firehose.ts';
 import type { HttpProxy } from './http-proxy.ts';
@@ -46,7 +44,7 @@ export interface FrontDoorOptions {
   readonly access: Access;
   readonly accessLog: AccessLog | undefined;
   readonly recent: RecentEnvelopes;
-  /** Log Cache's routes; they answer below /api/v1 and /v1. */
+  /** Log Cache's routes; they answer below /api/v1 and /v1, and know who may ask. */
   readonly logCache: Koa.Middleware;
   /** Who serves /v2/read. */
   readonly logStream: HttpProxy | undefined;
@@ -127,9 +125,7 @@ type RouteOptions = FrontDoorOptions & { readonly next: Koa.Next };
 async function route(ctx: Koa.Context, target: Target, options: RouteOptions): Promise<void> {
   const { path, query } = target;
   if (/^\/(api|v1)\//.test(path)) {
-    // Its router may match in other ways than we do here, so it is asked below these only.
-    if (!(await mayReadCache(ctx, currentPath(path), options.access))) reply(ctx, bare(404));
-    else await options.logCache(ctx, options.next);
+    await options.logCache(ctx, options.next);
     return;
   }
   const clean = cleanPath(path);
@@ -186,13 +182,6 @@ async function readStream(
   }
   ctx.respond = false; // What is answered goes past Koa.
   await logStream.serve(ctx.req, ctx.res, raw);
-}
-
-/** `info` is for all; a source, for who may see it; the rest, for operators. */
-function mayReadCache(ctx: Koa.Context, path: string, access: Access): Promise<boolean> {
-  if (path === '/api/v1/info') return Promise.resolve(true);
-  const sourceId = /^\/api\/v1\/(?:read|tail)\/(.+)$/.exec(path)?.[1];
-  return access.mayRead(ctx.req.headers, sourceId === undefined ? [] : [sourceId]);
 }
 
 function hasBody({ headers }: IncomingMessage): boolean {

@@ -12,9 +12,16 @@
  * the upstream, the metrics last.
  */
 
-import { createClusterReader, logCacheRoutes } from '@standpipe/log-cache';
+import {
+  CLOUD_CONTROLLER_BYTES_MAX,
+  createClusterReader,
+  type Guard,
+  logCacheRoutes,
+  openLogCacheAccess,
+} from '@standpipe/log-cache';
 import { AgentEvents, emitMetrics } from '@standpipe/metric-emitter';
 import {
+  AccessLog,
   type Clock,
   createLogger,
   dial,
@@ -22,6 +29,7 @@ import {
   listenHttp,
   type Members,
   Metrics,
+  Outgoing,
   observability,
   openMembers,
   readAuthorities,
@@ -30,7 +38,6 @@ import {
   systemClock,
   type Tls,
 } from '@standpipe/plumbing';
-import { AccessLog } from './access-log.ts';
 import { type Access, CloudFoundryAccess, OPEN_ACCESS } from './auth.ts';
 import type { AccessControl, Config } from './config.ts';
 import { CONSUMER_LIMITS, type ConsumerLimits } from './consumer.ts';
@@ -42,7 +49,6 @@ import {
   trafficControllerGauges,
   trafficControllerMetrics,
 } from './metrics.ts';
-import { Outgoing } from './outgoing.ts';
 import { RecentEnvelopes } from './recent-envelopes.ts';
 import { NO_GATEWAY, NO_PLATFORM, type Refusal } from './refusal.ts';
 import { frontDoor } from './routes.ts';
@@ -118,7 +124,7 @@ async function open(
       drainMs: overrides.drainMs ?? DRAIN_MS,
     }),
   );
-  const access = accessOf(config.accessControl, { log, metrics }, keep);
+  const { access, guard } = judgesOf(config.accessControl, { log, metrics }, keep);
   const doors = new WebsocketDoors({
     access,
     upstream,
@@ -135,15 +141,13 @@ async function open(
     dopplers: () => upstream.connected,
   });
 
-  const { accessLogFile } = config;
+  const logCache = logCacheRoutes(reader, { tails: reader, metaDialect: 'auth-proxy' });
   const { app, onUpgrade } = frontDoor({
     doors,
     access,
-    accessLog: accessLogFile
-      ? keep(await AccessLog.open({ file: accessLogFile, ip: config.ip, log }))
-      : undefined,
+    accessLog: await accessLogOf(config, log, keep),
     recent: new RecentEnvelopes({ reader, metrics: recentMetrics(metrics), clock }),
-    logCache: logCacheRoutes(reader, { tails: reader, metaDialect: 'auth-proxy' }),
+    logCache: guard?.before(logCache) ?? logCache,
     logStream: proxyTo(config.logStreamAddress, NO_GATEWAY, keep),
     platform: proxyTo(config.platformAddress, NO_PLATFORM, keep),
     systemDomain: config.systemDomain,
@@ -205,31 +209,49 @@ function tellAgent(
   return new SlowConsumerEvents({ agentEvents: keep(new AgentEvents({ ...agent, metrics })), log });
 }
 
-function accessOf(
+/** Who judges requests: at our own doors, and before Log Cache's routes. */
+interface Judges {
+  readonly access: Access;
+  readonly guard: Guard | undefined;
+}
+
+function judgesOf(
   config: AccessControl | undefined,
   report: { readonly log: Log; readonly metrics: Metrics },
-  keep: <T extends Disposable>(resource: T) => T,
-): Access {
-  if (config === undefined) return OPEN_ACCESS;
-  const { skipVerify, uaaCaFile, apiTls, apiServerName } = config;
-  const uaa = new Outgoing({
-    url: config.uaaUrl,
-    skipVerify,
-    tls: uaaCaFile ? readAuthorities(uaaCaFile, report) : undefined,
-  });
-  const cloudController = new Outgoing({
-    url: config.apiUrl,
-    skipVerify,
-    serverName: apiServerName,
-    tls: apiTls && readTls(apiTls, report),
-  });
-  return new CloudFoundryAccess({
-    uaa: keep(uaa),
-    uaaClient: config.uaaClient,
-    uaaSecret: config.uaaSecret,
-    cloudController: keep(cloudController),
-    log: report.log,
-  });
+  keep: <T extends AsyncDisposable | Disposable>(resource: T) => T,
+): Judges {
+  if (config === undefined) return { access: OPEN_ACCESS, guard: undefined };
+  const { skipVerify, uaaCaFile, uaaClient, uaaSecret, apiTls, apiServerName } = config;
+  const uaa = keep(
+    new Outgoing({
+      url: config.uaaUrl,
+      skipVerify,
+      tls: uaaCaFile ? readAuthorities(uaaCaFile, report) : undefined,
+    }),
+  );
+  const cloudController = keep(
+    new Outgoing({
+      url: config.apiUrl,
+      skipVerify,
+      serverName: apiServerName,
+      tls: apiTls && readTls(apiTls, report),
+      maxBytes: CLOUD_CONTROLLER_BYTES_MAX,
+    }),
+  );
+  const asked = { uaa, uaaClient, uaaSecret, cloudController, log: report.log };
+  const { guard } = keep(
+    openLogCacheAccess({ ...asked, takesCookies: true, metrics: report.metrics }),
+  );
+  return { access: new CloudFoundryAccess(asked), guard };
+}
+
+async function accessLogOf(
+  { accessLogFile: file, ip }: Config,
+  log: Log,
+  keep: <T extends AsyncDisposable>(resource: T) => T,
+): Promise<AccessLog | undefined> {
+  if (file === '') return undefined;
+  return keep(await AccessLog.open({ file, product: 'loggregator_trafficcontroller', ip, log }));
 }
 
 /** The last that was opened is closed first. */

@@ -20,6 +20,7 @@ import { uptime } from 'node:os';
 import { status } from '@grpc/grpc-js';
 import { JsonWriter } from '@standpipe/protos';
 import type { Context, Middleware } from 'koa';
+import { viewOf, visible } from '../access/view.ts';
 import { EnvelopeFilter } from '../envelope-filter.ts';
 import { writtenOnce } from '../meta-bytes.ts';
 import { ReadError, type Reader } from '../reader.ts';
@@ -171,7 +172,8 @@ async function answerMeta(
   const timeoutMs = timeoutOf(ctx.get('Grpc-Timeout'));
   const { localOnly } = metaParams(await readForm(ctx));
   const { sources, unreachable } = await within(timeoutMs, reader.meta(localOnly));
-  await answerResult(ctx, { body: bodyOf(sources), unreachable, compression });
+  const body = bodyOf(visible(sources, viewOf(ctx)));
+  await answerResult(ctx, { body, unreachable, compression });
 }
 
 /** The auth proxy looks at no method and no parameter, and tells no reason. */
@@ -182,7 +184,7 @@ async function answerProxyMeta(
   try {
     const { sources, unreachable } = await reader.meta(false);
     tellMissing(ctx, unreachable);
-    answer(ctx, 200, await compression.of(ctx, bodyOf(sources)));
+    answer(ctx, 200, await compression.of(ctx, bodyOf(visible(sources, viewOf(ctx)))));
     ctx.set('Content-Type', 'text/plain; charset=utf-8'); // What Go makes of it.
   } catch (error) {
     if (!(error instanceof ReadError)) throw error;
@@ -239,7 +241,7 @@ function answer(ctx: Context, code: number, body: Buffer): void {
 }
 
 /** GET, and a POST that is a form and so as good as GET, if it doesn't ask for something else. */
-function isServed(ctx: Context): boolean {
+export function isServed(ctx: Context): boolean {
   if (ctx.method === 'GET') return true;
   if (ctx.method !== 'POST' || ctx.get('Content-Type') !== 'application/x-www-form-urlencoded') {
     return false;

@@ -136,6 +136,32 @@ test.serial(
   },
 );
 
+test.serial('a Doppler’s own Log Cache judges tokens as the front door does', async (t) => {
+  const { front, pipeline, server } = await testPipeline(t, { platform: PLATFORM });
+  const ca = await readFile(`${pipeline.certificates}/ca.crt`);
+  const agent = new IngressCaller(server('metron az1', 'metron'));
+  t.teardown(() => agent[Symbol.dispose]());
+  await agent.send(APP, [1]);
+  await agent.send(OTHER, [2]);
+  const admin = await tokenOf(front, ca, { client: 'cf', user: 'admin' });
+  const dev = await tokenOf(front, ca, { client: 'cf', user: 'dev' });
+  const own = `https://${pipeline.process('doppler az1/0').address('http')}`;
+  const metaOf = async (door: string, token: string): Promise<readonly string[]> => {
+    const { body } = await ask(`${door}/api/v1/meta`, { ca, headers: { Authorization: token } });
+    return Object.keys(JSON.parse(body).meta ?? {});
+  };
+  for (const door of [front, own]) {
+    t.is(await statusOf(`${door}/api/v1/info`, ca, ''), 200);
+    t.is(await statusOf(`${door}/api/v1/read/${APP}`, ca, ''), 404);
+    t.is(await statusOf(`${door}/api/v1/read/${APP}`, ca, `bearer ${dev}`), 200);
+    t.is(await statusOf(`${door}/api/v1/read/${OTHER}`, ca, dev), 404);
+    t.is(await statusOf(`${door}/api/v1/read/${OTHER}`, ca, admin), 200);
+    await eventually(async () => (await metaOf(door, dev)).includes(APP));
+    t.deepEqual(await metaOf(door, dev), [APP], 'of what there is, what dev may see');
+    await eventually(async () => (await metaOf(door, admin)).includes(OTHER));
+  }
+});
+
 test.serial('a token is worth nothing once it has expired or was revoked', async (t) => {
   const { front, pipeline } = await testPipeline(t, { platform: PLATFORM });
   const ca = await readFile(`${pipeline.certificates}/ca.crt`);

@@ -3,14 +3,16 @@ import { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { spyLog } from '@standpipe/plumbing/testing';
 import test from 'ava';
 import { AccessLog, cefLine } from './access-log.ts';
+import { spyLog } from './testing.ts';
+
+const product = 'loggregator_trafficcontroller';
 
 test('a line has who asked for what, as a security log wants it', (t) => {
   const request = requestOf('GET', '/firehose/x?a=1&b=<2>', { 'x-vcap-request-id': 'r-1' });
   t.is(
-    cefLine(request, 1234, '10.0.0.9'),
+    cefLine(request, 1234, { product, ip: '10.0.0.9' }),
     'CEF:0|cloud_foundry|loggregator_trafficcontroller|1.0|GET /firehose/x|GET /firehose/x|0|' +
       'rt=1234 cs1Label=userAuthenticationMechanism cs1=oauth-access-token ' +
       'cs2Label=vcapRequestId cs2=r-1 request=/firehose/x?a=1&amp;b=&lt;2&gt; requestMethod=GET ' +
@@ -27,7 +29,7 @@ const forwarded: readonly (readonly [header: string, source: string])[] = [
 for (const [header, source] of forwarded) {
   test(`with X-Forwarded-For "${header}" the source is ${source.trim()}`, (t) => {
     const request = requestOf('GET', '/', { 'x-forwarded-for': header });
-    t.true(cefLine(request, 0, '').includes(source));
+    t.true(cefLine(request, 0, { product, ip: '' }).includes(source));
   });
 }
 
@@ -36,7 +38,7 @@ test('lines are appended to what the file has', async (t) => {
   t.teardown(() => rmSync(folder, { recursive: true }));
   const file = join(folder, 'access.log');
   for (const path of ['/one', '/two']) {
-    await using log = await AccessLog.open({ file, ip: '', log: spyLog() });
+    await using log = await AccessLog.open({ file, product, ip: '', log: spyLog() });
     log.write(requestOf('GET', path, {}), 0);
   }
   const lines = readFileSync(file, 'utf8').trimEnd().split('\n');
@@ -48,16 +50,19 @@ test('lines are appended to what the file has', async (t) => {
 
 test('a disk that is full is told, and holds up no end', async (t) => {
   const log = spyLog();
-  const accessLog = await AccessLog.open({ file: '/dev/full', ip: '', log });
+  const accessLog = await AccessLog.open({ file: '/dev/full', product, ip: '', log });
   accessLog.write(requestOf('GET', '/', {}), 0);
   await t.notThrowsAsync(accessLog[Symbol.asyncDispose]());
   t.true(log.lines.some(({ text }) => text === 'the access log can not be written'));
 });
 
 test('a file that can not be written is an error at the start', async (t) => {
-  await t.throwsAsync(AccessLog.open({ file: '/no/such/folder/a', ip: '', log: spyLog() }), {
-    code: 'ENOENT',
-  });
+  await t.throwsAsync(
+    AccessLog.open({ file: '/no/such/folder/a', product, ip: '', log: spyLog() }),
+    {
+      code: 'ENOENT',
+    },
+  );
 });
 
 function requestOf(method: string, url: string, headers: Record<string, string>): IncomingMessage {

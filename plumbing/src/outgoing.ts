@@ -2,7 +2,7 @@
  * One HTTP request to UAA or Cloud Controller, and its whole answer.
  *
  * Each has its own connection, 10 s to establish it and 20 s in all, as Loggregator v107.0.21 has;
- * an answer longer than BODY_BYTES_MAX is an error. At most CONNECTIONS_MAX are open to one
+ * an answer longer than its limit, 1 MiB if it has none, is an error. At most CONNECTIONS_MAX are open to one
  * server, and further ones wait for their turn within their 20 s. Certificates are followed in their
  * files.
  */
@@ -15,7 +15,7 @@ import {
   clientContext,
   type KeyPair,
   type Tls,
-} from '@standpipe/plumbing';
+} from './tls.ts';
 
 const CONNECT_LIMIT_MS = 10_000;
 const ANSWER_LIMIT_MS = 20_000;
@@ -31,6 +31,8 @@ export interface OutgoingOptions {
   /** The name its certificate must carry; the URL's host, if not given. */
   readonly serverName?: string | undefined;
   readonly skipVerify?: boolean;
+  /** The longest answer that is read. Default 1 MiB. */
+  readonly maxBytes?: number;
   /** For tests. Default 10 s and 20 s. */
   readonly connectLimitMs?: number;
   readonly answerLimitMs?: number;
@@ -120,7 +122,7 @@ export class Outgoing implements Disposable {
     return new Promise((resolve, reject) => {
       const options = { method, headers, signal, agent: this.#agent };
       const sent = (secure ? https : http).request(url, options, (response) => {
-        readAll(response).then(resolve, reject);
+        readAll(response, this.#options.maxBytes ?? BODY_BYTES_MAX).then(resolve, reject);
       });
       sent.on('socket', (socket) => {
         socket.once(secure ? 'secureConnect' : 'connect', onConnected);
@@ -131,12 +133,12 @@ export class Outgoing implements Disposable {
   }
 }
 
-async function readAll(response: IncomingMessage): Promise<Answer> {
+async function readAll(response: IncomingMessage, maxBytes: number): Promise<Answer> {
   const parts: Buffer[] = [];
   let byteLength = 0;
   for await (const part of response as AsyncIterable<Buffer>) {
     byteLength += part.length;
-    if (byteLength > BODY_BYTES_MAX) throw new Error('the answer is too long');
+    if (byteLength > maxBytes) throw new Error('the answer is too long');
     parts.push(part);
   }
   return { status: response.statusCode ?? 0, body: Buffer.concat(parts).toString() };

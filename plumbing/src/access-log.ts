@@ -1,6 +1,6 @@
 /**
  * The access log: one line in the Common Event Format for each request, written before it is
- * handled, as Loggregator v107.0.21 writes it.
+ * handled, as Loggregator v107.0.21 and log-cache-release v3.2.0 write it.
  *
  * Lines wait for the disk in memory, up to WAITING_BYTES_MAX; past that they are left out, and
  * the process's own log says so. It does not begin without a file that can be written.
@@ -9,13 +9,16 @@
 import { once } from 'node:events';
 import { createWriteStream, type WriteStream } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
-import { type Log, parseAddress } from '@standpipe/plumbing';
+import { parseAddress } from './address.ts';
+import type { Log } from './log.ts';
 
 const WAITING_BYTES_MAX = 1024 * 1024;
 
 export interface AccessLogOptions {
   readonly file: string;
-  /** This process, as the lines name it. */
+  /** What is asked, as the lines name it: `loggregator_trafficcontroller`, `log_cache`. */
+  readonly product: string;
+  /** This machine, as the lines name it. */
   readonly ip: string;
   readonly log: Log;
 }
@@ -44,7 +47,7 @@ export class AccessLog implements AsyncDisposable {
       this.#options.log.limited('access-log', 'error', {}, 'the access log leaves lines out');
       return;
     }
-    this.#stream.write(cefLine(request, nowMs, this.#options.ip));
+    this.#stream.write(cefLine(request, nowMs, this.#options));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -57,7 +60,11 @@ export class AccessLog implements AsyncDisposable {
 }
 
 /** One request as a line. Exported for its test. */
-export function cefLine(request: IncomingMessage, nowMs: number, ownIp: string): string {
+export function cefLine(
+  request: IncomingMessage,
+  nowMs: number,
+  { product, ip }: Pick<AccessLogOptions, 'product' | 'ip'>,
+): string {
   const { method = '', url = '' } = request;
   const path = url.split('?')[0] ?? '';
   const { host, port } = sourceOf(request);
@@ -73,10 +80,10 @@ export function cefLine(request: IncomingMessage, nowMs: number, ownIp: string):
     `requestMethod=${escaped(method)}`,
     `src=${escaped(host)}`,
     `spt=${port}`,
-    `dst=${escaped(ownIp)}`,
+    `dst=${escaped(ip)}`,
     `dpt=${request.socket.localPort ?? ''}`,
   ];
-  const head = 'CEF:0|cloud_foundry|loggregator_trafficcontroller|1.0';
+  const head = `CEF:0|cloud_foundry|${product}|1.0`;
   return `${head}|${signature}|${signature}|0|${facts.join(' ')}\n`;
 }
 

@@ -3,10 +3,10 @@ import { readFileSync } from 'node:fs';
 import http, { type RequestListener } from 'node:http';
 import https from 'node:https';
 import { type AddressInfo, createServer, type Server } from 'node:net';
-import { readAuthorities, readTls } from '@standpipe/plumbing';
-import { testTls } from '@standpipe/plumbing/testing';
 import test, { type ExecutionContext } from 'ava';
 import { Outgoing, OutgoingError, type OutgoingOptions } from './outgoing.ts';
+import { testTls } from './testing.ts';
+import { readAuthorities, readTls } from './tls.ts';
 
 const REQUEST = { method: 'GET', path: '/x', headers: {} };
 

@@ -1,0 +1,26 @@
+/** What a request may see, which whoever let it in leaves at it for the routes. */
+
+import type { Context } from 'koa';
+
+export interface View {
+  /** The sources that there are for this request; undefined is all. */
+  readonly sources: ReadonlySet<string> | undefined;
+}
+
+/** Undefined: nobody asked whose request it is. */
+export function viewOf(ctx: Context): View | undefined {
+  return ctx.state.logCacheView as View | undefined; // Nobody else writes it.
+}
+
+export function setView(ctx: Context, view: View): void {
+  ctx.state.logCacheView = view;
+}
+
+/** Those of what is told by source id that a request may see: the very same map, if that is all. */
+export function visible<V>(
+  sources: ReadonlyMap<string, V>,
+  view: View | undefined,
+): ReadonlyMap<string, V> {
+  const seen = view?.sources;
+  return seen === undefined ? sources : new Map([...sources].filter(([id]) => seen.has(id)));
+}
