@@ -35,7 +35,7 @@ const AFTER = 2;
 const SEGMENT_CLASS_MIN = 1;
 const SEGMENT_CLASS_MAX = 5;
 /** A new segment is at most this part of what the source holds. */
-const GROWTH = 4;
+const GROWTH = 8;
 /** Past its first segment a lane has no smaller ones than this many of its envelopes, stored whole. */
 const WHOLES_PER_SEGMENT = 4;
 

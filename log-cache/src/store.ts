@@ -228,7 +228,8 @@ export class Store {
   /** Room for a source, made by eviction when there is none. */
   #take(blockClass: number, least: number): number {
     const wanted = Math.min(blockClass, this.#arena.classMax);
-    let address = this.#takeDownTo(wanted, wanted);
+    // One class smaller will do as well, lest memory that is cut up lies idle.
+    let address = this.#takeDownTo(wanted, Math.max(least, wanted - 1));
     for (let evictions = 0; address === NONE && evictions < EVICTIONS_MAX; evictions += 1) {
       if (!this.#evict()) break;
       // The first eviction most often frees just such a block; if not, a smaller one will do.
