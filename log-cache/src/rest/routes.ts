@@ -50,6 +50,8 @@ export interface LogCacheRoutesOptions {
   readonly metaDialect?: MetaDialect;
   /** Who gives tails; without it there is no such path. */
   readonly tails?: Tails | undefined;
+  /** After how long without events a tail says that it lives. Default 15 s. */
+  readonly tailHeartbeatMs?: number | undefined;
 }
 
 const VERSION_DEFAULT = '3.2.0';
@@ -62,6 +64,7 @@ const JSON_TYPE = 'application/json';
 
 export function logCacheRoutes(reader: Reader, options: LogCacheRoutesOptions = {}): Middleware {
   const { version = VERSION_DEFAULT, uptimeSeconds = uptime, tails } = options;
+  const { tailHeartbeatMs: heartbeatMs } = options;
   const isProxy = options.metaDialect === 'auth-proxy';
   const writer = new JsonWriter();
   const metaOnce = writtenOnce(isProxy ? proxyMetaBody : metaBody);
@@ -82,7 +85,9 @@ export function logCacheRoutes(reader: Reader, options: LogCacheRoutesOptions = 
         answerRead(ctx, { reader, writer, compression, path: path.slice(READ.length) }),
       );
     } else if (tails !== undefined && path.startsWith(`${TAIL}/`)) {
-      await answerCall(ctx, () => tail(ctx, { tails, writer, path: path.slice(TAIL.length) }));
+      await answerCall(ctx, () =>
+        tail(ctx, { tails, writer, heartbeatMs, path: path.slice(TAIL.length) }),
+      );
     } else if (path === `${ROOT}/meta` && isProxy) {
       await answerProxyMeta(ctx, { reader, compression, bodyOf: metaOnce });
     } else if (path === `${ROOT}/meta`) {
@@ -138,17 +143,21 @@ async function answerRead(
 interface TailOptions {
   readonly tails: Tails;
   readonly writer: JsonWriter;
+  readonly heartbeatMs: number | undefined;
   readonly path: string;
 }
 
-async function tail(ctx: Context, { tails, writer, path }: TailOptions): Promise<void> {
+async function tail(
+  ctx: Context,
+  { tails, writer, heartbeatMs, path }: TailOptions,
+): Promise<void> {
   const form = await readForm(ctx);
   const sourceId = sourceIdOf(path);
   if (sourceId === undefined) return answerBadPath(ctx);
   const { read, backlog } = tailParams(sourceId, form);
   new EnvelopeFilter(read); // Refused here, before an answer has begun.
   const after = placesOf(ctx.get('Last-Event-ID'));
-  await answerTail(ctx, { tails, request: { read, backlog, after }, writer });
+  await answerTail(ctx, { tails, request: { read, backlog, after }, writer, heartbeatMs });
 }
 
 /** What Go's server says of escapes that are none. */

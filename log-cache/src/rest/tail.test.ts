@@ -1,7 +1,9 @@
 import http from 'node:http';
+import { connect } from 'node:net';
 import { status } from '@grpc/grpc-js';
 import { createLogger, koaApp, listenHttp, Metrics } from '@standpipe/plumbing';
 import { eventually } from '@standpipe/plumbing/testing';
+import { longOf } from '@standpipe/protos/testing';
 import test, { type ExecutionContext } from 'ava';
 import { LocalReader } from '../local-reader.ts';
 import { ReadError } from '../reader.ts';
@@ -84,6 +86,44 @@ test('goes on after an id that is not known any more, and says that there is a g
   t.deepEqual(JSON.parse(gap?.data ?? ''), { zone: '', reason: 'unknown', after: '7' });
 });
 
+test('beats while nothing comes', async (t) => {
+  const { open } = await served(t, { heartbeatMs: 10 });
+  const tail = await open('/api/v1/tail/a');
+  const beats = (): SseEvent[] => tail.events().filter(({ event }) => event === 'heartbeat');
+  await eventually(() => beats().length >= 2);
+  t.regex(beats()[0]?.data ?? '', /^\d{10}$/);
+});
+
+test('a client that reads too slowly is told how much it has lost, and gets the newest', async (t) => {
+  const { put, port, metrics } = await served(t);
+  const client = connect(port, '127.0.0.1');
+  t.teardown(() => client.destroy());
+  client.write('GET /api/v1/tail/a HTTP/1.1\r\nHost: x\r\n\r\n');
+  await eventually(() => metricOf(metrics, 'log_cache_tails') === 1);
+  const payload = Buffer.alloc(1000, 'x');
+  const count = 40_000;
+  for (let n = 1; n <= count; n += 100) {
+    const inits = Array.from({ length: 100 }, (_, i) => ({
+      source_id: 'a',
+      timestamp: longOf(BigInt(n + i)),
+      log: { payload },
+    }));
+    put(...inits);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  const lost = metricOf(metrics, 'log_cache_tail_dropped') ?? 0;
+  t.true(lost > 0);
+
+  let text = '';
+  client.on('data', (part) => {
+    text += part;
+  });
+  await eventually(() => text.includes(`"timestamp":"${count}"`));
+  const gaps = [...text.matchAll(/"reason":"slow","count":"(\d+)"/g)].map(([, n]) => Number(n));
+  const given = [...text.matchAll(/"timestamp":"/g)].length;
+  t.is(given + gaps.reduce((total, n) => total + (n ?? 0), 0), count);
+});
+
 test('ends when the client leaves', async (t) => {
   const { open, metrics } = await served(t);
   const tail = await open('/api/v1/tail/a');
@@ -126,12 +166,13 @@ test('answers other methods, and a path without source, as for any path', async 
 });
 
 test('is refused with the status of whoever refuses it', async (t) => {
-  const { open } = await served(t, {
+  const tails: Tails = {
     // biome-ignore lint/correctness/useYield: it gives nothing.
     async *tail() {
       throw new ReadError(status.RESOURCE_EXHAUSTED, 'there are too many');
     },
-  });
+  };
+  const { open } = await served(t, { tails });
   const tail = await open('/api/v1/tail/a');
   await eventually(() => tail.ended);
   t.is(tail.status, 429);
@@ -141,14 +182,15 @@ test('is refused with the status of whoever refuses it', async (t) => {
 test('tells in the stream who is missing, what is missing, and why it ends', async (t) => {
   const batch = batchOf([line('a', 1)]).pack();
   const place = { run: 'r', arrival: 3, time: 1n, backlog: undefined };
-  const { open } = await served(t, {
+  const tails: Tails = {
     async *tail() {
       yield { zone: '', batch: batch.first(0), place: undefined, gaps: [], missing: ['az2/1'] };
       const gaps = [{ reason: 'slow', count: 7, after: -1n }] as const;
       yield { zone: 'az1', batch, place, gaps, missing: undefined };
       throw new ReadError(status.RESOURCE_EXHAUSTED, 'too slow');
     },
-  });
+  };
+  const { open } = await served(t, { tails });
   const tail = await open('/api/v1/tail/a');
   await eventually(() => tail.ended);
   const told = tail.events().filter(({ event }) => event !== undefined);
@@ -175,19 +217,24 @@ test('an id says where each zone is, whatever its name', (t) => {
   }
 });
 
-async function served(t: ExecutionContext, given?: Tails) {
+async function served(
+  t: ExecutionContext,
+  options: { readonly tails?: Tails; readonly heartbeatMs?: number } = {},
+) {
   const log = createLogger('test', { level: 'silent' });
   const metrics = new Metrics({ origin: 'test' });
   const store = new Store({ memoryLimitBytes: 4 * 2 ** 20, metrics });
   const reader = new LocalReader({ store, metrics });
   const hub = new TailHub({ store, metrics });
-  const tails = given ?? new LocalTails(hub);
-  const app = koaApp(log).use(logCacheRoutes(reader, { tails })).use(logCacheNotFound());
+  const { tails = new LocalTails(hub), heartbeatMs } = options;
+  const routes = logCacheRoutes(reader, { tails, tailHeartbeatMs: heartbeatMs });
+  const app = koaApp(log).use(routes).use(logCacheNotFound());
   const listener = await listenHttp({ address: '127.0.0.1:0', app, log, drainMs: 0 });
   t.teardown(() => listener[Symbol.asyncDispose]());
   return {
     hub,
     metrics,
+    port: listener.port,
     put(...inits: readonly EnvelopeInit[]): void {
       const batch = batchOf(inits);
       store.put(batch);

@@ -35,12 +35,14 @@ export interface TailAnswerOptions {
   readonly tails: Tails;
   readonly request: ZonesRequest;
   readonly writer: JsonWriter;
+  /** Default 15 s. */
+  readonly heartbeatMs?: number | undefined;
 }
 
 /** Answers until the client leaves or the tail ends. Rejects, before it answers, when it is refused. */
 export async function answerTail(
   ctx: Context,
-  { tails, request, writer }: TailAnswerOptions,
+  { tails, request, writer, heartbeatMs = HEARTBEAT_MS }: TailAnswerOptions,
 ): Promise<void> {
   const gone = new AbortController();
   ctx.res.once('close', () => gone.abort());
@@ -54,7 +56,7 @@ export async function answerTail(
 
   ctx.respond = false; // What is answered goes past Koa.
   const stream = new EventStream(ctx.res, writer, new Map(request.after));
-  stream.begin();
+  stream.begin(heartbeatMs);
   try {
     for (let next = await first; next.done !== true; next = await chunks.next()) {
       await stream.write(next.value, gone.signal);
@@ -81,7 +83,7 @@ class EventStream {
     this.#places = places;
   }
 
-  begin(): void {
+  begin(heartbeatMs: number): void {
     const response = this.#response;
     const isHttp1 = response.req.httpVersionMajor === 1; // HTTP/2 has no such header.
     response.writeHead(200, {
@@ -93,7 +95,7 @@ class EventStream {
     response.flushHeaders();
     if (isHttp1) response.req.socket.setKeepAlive(true, KEEPALIVE_MS); // HTTP/2 has it to itself.
     response.setTimeout(STALL_MS, () => response.destroy());
-    this.#heartbeat = setInterval(() => this.#beat(), HEARTBEAT_MS);
+    this.#heartbeat = setInterval(() => this.#beat(), heartbeatMs);
   }
 
   /** Resolves when the client takes more, or is gone. */
