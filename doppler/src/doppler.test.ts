@@ -8,6 +8,8 @@ import {
   logcache,
   orchestrationService,
   plumbing,
+  standpipe,
+  tailsService,
 } from '@standpipe/protos';
 import { encodeBatch, numberedLog, numberOf } from '@standpipe/protos/testing';
 import test from 'ava';
@@ -197,6 +199,26 @@ test('keeps what came in by either door, and gives it over gRPC and REST', async
   t.is((await client.ask(logCacheEgressService.meta, Buffer.from(request))).code, status.OK);
   const refused = await client.ask(orchestrationService.addRange, Buffer.alloc(0));
   t.is(refused.code, status.UNIMPLEMENTED);
+});
+
+test('pushes what comes in to whoever tails it, over gRPC and REST, until it drains', async (t) => {
+  const { sendBatch, client, doppler } = await startedDoppler(t);
+  const request = standpipe.v1.TailRequest.encode({ read: { source_id: 'app' } }).finish();
+  const call = client.subscribe(tailsService.tail, Buffer.from(request));
+  const answer = await fetch(`http://127.0.0.1:${doppler.httpPort}/api/v1/tail/app`);
+  let text = '';
+  const read = (async () => {
+    for await (const part of answer.body ?? []) text += Buffer.from(part);
+  })();
+  await eventually(() => text.startsWith('id: ') && call.messages.length === 1);
+  sendBatch([numberedLog('app', 1), numberedLog('other', 2)]);
+  await eventually(() => text.includes('data: {"envelopes":') && call.messages.length === 2);
+  const response = standpipe.v1.TailResponse.decode(call.messages[1] ?? Buffer.alloc(0));
+  t.is(response.envelopes?.batch?.length, 1);
+
+  await doppler[Symbol.asyncDispose]();
+  await t.notThrowsAsync(read, 'it ended, and was not cut off');
+  t.is((await call.ended).code, status.OK);
 });
 
 test('tells its metrics by the names of the original', async (t) => {
