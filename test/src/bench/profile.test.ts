@@ -1,0 +1,28 @@
+import test from 'ava';
+import { sharesOf } from './profile.ts';
+
+function frame(id: number, functionName: string, url = ''): object {
+  return { id, callFrame: { functionName, url } };
+}
+
+test('the time of a process is summed by what its code is for, and idle time is none', (t) => {
+  const shares = sharesOf(
+    {
+      nodes: [
+        frame(1, '(idle)'),
+        frame(2, '(garbage collector)'),
+        frame(3, 'put', 'file:///app/log-cache/dist/store.js'),
+        frame(4, 'take', 'file:///app/log-cache/dist/arena.js'),
+        frame(5, 'onread', 'node:internal/http2/core'),
+      ] as never, // As far as it is needed.
+      samples: [3, 1, 2, 3, 4, 5, 5],
+      timeDeltas: [999, 900_000, 10_000, 20_000, 30_000, 20_000, 20_000],
+    },
+    1,
+  );
+  t.deepEqual(shares, [
+    { part: 'log cache', share: 0.5 },
+    { part: 'http2 and sockets', share: 0.4 },
+    { part: 'garbage collection', share: 0.1 },
+  ]);
+});

@@ -1,0 +1,80 @@
+/**
+ * Where a process spends its time: what V8's sampling profiler found, summed by what the code is for.
+ *
+ * Native code is counted to the function that called it, so TLS and the kernel's part of a write
+ * are in `http2 and sockets` or, when libuv calls them, in `native: TLS, nghttp2, kernel`.
+ */
+
+import { readdir, readFile } from 'node:fs/promises';
+
+/** A .cpuprofile, as far as it is needed. */
+export interface CpuProfile {
+  readonly nodes: readonly ProfileNode[];
+  readonly samples: readonly number[];
+  readonly timeDeltas: readonly number[];
+}
+
+interface ProfileNode {
+  readonly id: number;
+  readonly callFrame: { readonly functionName: string; readonly url: string };
+}
+
+export interface Share {
+  readonly part: string;
+  /** Of the time that the process was busy. */
+  readonly share: number;
+}
+
+/** The first part whose pattern fits a frame's url or, in brackets, name takes its samples. */
+const PARTS: readonly (readonly [string, RegExp])[] = [
+  ['idle', /^\((idle|root)\)$/],
+  ['garbage collection', /^\(garbage collector\)$/],
+  ['native: TLS, nghttp2, kernel', /^\(program\)$/],
+  ['grpc-js', /node_modules\/@grpc\//],
+  ['gRPC server', /\/plumbing\/dist\/grpc/],
+  ['ws', /node_modules\/ws\//],
+  ['http2 and sockets', /^node:(internal\/(http2|tls|stream_base|js_stream|dgram)|net|_tls|dgram)/],
+  ['streams and events', /^node:(internal\/(streams|event)|stream|events)/],
+  ['Buffers', /^node:(internal\/)?buffer/],
+  ['timers and promises', /^node:/],
+  ['log cache', /\/log-cache\/dist\//],
+  ['scan, frames, transcoding', /\/protos\/dist\//],
+  ['queues and pumps', /\/plumbing\/dist\//],
+  ['metron', /\/agents\/dist\//],
+  ['router and subscriptions', /\/doppler\/dist\//],
+  ['traffic controller', /\/traffic-controller\/dist\//],
+  ['other', /(?:)/],
+];
+
+/**
+ * The shares of the last seconds of a profile, the largest first; what is idle is left out, and so
+ * is what came before, when modules were loaded and code was not yet compiled.
+ */
+export function sharesOf({ nodes, samples, timeDeltas }: CpuProfile, seconds: number): Share[] {
+  const partOf = new Map(nodes.map(({ id, callFrame }) => [id, partOfFrame(callFrame)]));
+  const micros = new Map<string, number>();
+  let left = seconds * 1e6;
+  for (let index = samples.length - 1; index >= 0 && left > 0; index -= 1) {
+    const part = partOf.get(samples[index] ?? 0) ?? 'other';
+    const time = timeDeltas[index] ?? 0;
+    micros.set(part, (micros.get(part) ?? 0) + time);
+    left -= time;
+  }
+  micros.delete('idle');
+  const busy = [...micros.values()].reduce((total, one) => total + one, 0);
+  return [...micros]
+    .map(([part, time]) => ({ part, share: busy === 0 ? 0 : time / busy }))
+    .toSorted((a, b) => b.share - a.share);
+}
+
+function partOfFrame({ functionName, url }: ProfileNode['callFrame']): string {
+  const place = url === '' ? functionName : url;
+  return PARTS.find(([, pattern]) => pattern.test(place))?.[0] ?? 'other';
+}
+
+/** The profile that a process has left in a folder of its own (`node --cpu-prof`). */
+export async function readProfile(folder: string): Promise<CpuProfile> {
+  const [name] = (await readdir(folder)).filter((file) => file.endsWith('.cpuprofile'));
+  if (name === undefined) throw new Error(`there is no profile in ${folder}`);
+  return JSON.parse(await readFile(`${folder}/${name}`, 'utf8')) as CpuProfile; // V8's format.
+}

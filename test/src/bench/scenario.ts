@@ -1,0 +1,80 @@
+/** A scenario of the suite: what it plays, and the figures that come of it. */
+
+import { type Flow, inTurns, type Usage } from './flow.ts';
+import { floor } from './flows.ts';
+import type { Stage } from './stage.ts';
+import type { Shape } from './worker.ts';
+
+export interface Scenario {
+  readonly name: string;
+  /** What is played, in a few words. */
+  readonly about: string;
+  /** The shapes that it is played with if none is asked for. Default both. */
+  readonly shapes?: readonly Shape[];
+  readonly play: (options: PlayOptions) => Promise<Figures[]>;
+}
+
+export interface PlayOptions {
+  readonly stage: Stage;
+  readonly shape: Shape;
+  /** How long each figure is measured. */
+  readonly seconds: number;
+  /** Of the rate that a scenario has, for a machine that has less to give. */
+  readonly rateFactor: number;
+}
+
+/** One line of the table. */
+export interface Figures {
+  readonly shape: Shape;
+  /** Which of the scenario's lines this is; '' if it has one. */
+  readonly detail: string;
+  /** Envelopes a second that the load was asked for. */
+  readonly asked: number;
+  readonly usage: Usage;
+  /** CPU-µs per envelope of the floor in the same run, or of what else this is compared with. */
+  readonly floorMicros: number | undefined;
+  /** Further figures by name, such as a latency in ms. */
+  readonly further: Readonly<Record<string, number>>;
+}
+
+/** Figures of which some may be left out. */
+export function figuresOf(
+  figures: Omit<Figures, 'floorMicros' | 'further'> & Partial<Figures>,
+): Figures {
+  return { floorMicros: undefined, further: {}, ...figures };
+}
+
+/** How often this costs what it is compared with. */
+export function ratioOf({ usage, floorMicros }: Figures): number | undefined {
+  return floorMicros === undefined ? undefined : usage.cpuMicros / floorMicros;
+}
+
+interface Course {
+  readonly perSecond: number;
+  readonly detail?: string;
+}
+
+/** Plays a flow and the floor in turns. */
+export async function besideFloor(
+  options: PlayOptions,
+  flow: Flow,
+  course: Course & { readonly perMessage?: number },
+): Promise<Figures> {
+  const { perMessage = 100 } = course;
+  const least = await floor(options.stage, { shape: options.shape, perMessage });
+  return beside(options, flow, least, course);
+}
+
+/** Plays a flow and what it is compared with in turns, at the same rate. */
+export async function beside(
+  { shape, seconds, rateFactor }: PlayOptions,
+  flow: Flow,
+  other: Flow,
+  { perSecond, detail = '' }: Course,
+): Promise<Figures> {
+  const asked = perSecond * rateFactor;
+  const usages = await inTurns([flow, other], { perSecond: asked, seconds });
+  const [usage, { cpuMicros: floorMicros } = { cpuMicros: Number.NaN }] = usages;
+  if (!usage) throw new Error('two flows give two usages');
+  return figuresOf({ shape, detail, asked, usage, floorMicros });
+}

@@ -1,0 +1,24 @@
+/** All of the way: an agent, a Doppler with its cache, the traffic controller, a websocket. */
+
+import { load, measured } from '../flows.ts';
+import { besideFloor, type Scenario } from '../scenario.ts';
+import { peerOf } from '../stage.ts';
+
+const RATE = { lean: 30_000, cf: 15_000 };
+const NAMES = ['metron az1', 'doppler az1/0', 'traffic-controller'];
+
+export const chain: Scenario = {
+  name: 'chain',
+  about: 'the chain: metron, Doppler with cache, controller, websocket',
+  async play(options) {
+    const { stage, shape } = options;
+    const started = await stage.start({ names: NAMES });
+    const address = started('traffic-controller').address('ws');
+    const flow = {
+      outlet: await stage.worker('websocket', { address, path: '/firehose/bench' }),
+      feed: await load(stage, [peerOf(started('metron az1'), 'metron')], { shape }),
+      processes: measured(NAMES.map(started)),
+    };
+    return [await besideFloor(options, flow, { perSecond: RATE[shape] })];
+  },
+};

@@ -1,0 +1,26 @@
+/** What a message costs a Doppler beside its envelopes: the same load in messages of 1, 10 and 100. */
+
+import { throughDoppler } from '../flows.ts';
+import { besideFloor, type Figures, type Scenario } from '../scenario.ts';
+
+/** Envelopes in a message, and a rate that one core can take of them. */
+const SIZES = [
+  { perMessage: 1, perSecond: 10_000 },
+  { perMessage: 10, perSecond: 50_000 },
+  { perMessage: 100, perSecond: 100_000 },
+];
+
+export const messageSize: Scenario = {
+  name: 'message-size',
+  about: 'the same, in messages of few envelopes',
+  shapes: ['lean'],
+  async play(options) {
+    const figures: Figures[] = [];
+    for (const { perMessage, perSecond } of SIZES) {
+      const flow = await throughDoppler(options.stage, options.shape, { loads: { perMessage } });
+      const detail = `messages of ${perMessage}`;
+      figures.push(await besideFloor(options, flow, { perSecond, perMessage, detail }));
+    }
+    return figures;
+  },
+};
