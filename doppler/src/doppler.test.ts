@@ -83,7 +83,7 @@ const V1_FILTERS: [string, plumbing.IFilter, number[]][] = [
   ['an app', { appID: 'a' }, [0, 3]],
   ["an app's logs", { appID: 'a', log: {} }, [0]],
   ["an app's metrics", { appID: 'a', metric: {} }, [3]],
-  ['the app that metrics of no app belong to', { appID: 'system' }, [2]],
+  ['the app id system, which v1 metrics are routed to', { appID: 'system' }, [2]],
 ];
 
 for (const [title, filter, expected] of V1_FILTERS) {
@@ -123,6 +123,19 @@ test('an envelope without a message, and an event, make no v1 envelope', async (
   sendBatch([{ source_id: 'a' }, { event: { title: 'up' } }, numberedLog('a', 7)]);
   await eventually(() => responses(subscriber).length > 0);
   t.is(responses(subscriber).length, 1);
+});
+
+test("a Doppler's ingress counts v1 equivalents, and received what came", async (t) => {
+  const { sendBatch, doppler } = await startedDoppler(t);
+  const value = { unit: 'ms', value: 1 };
+  sendBatch([
+    numberedLog('a', 1),
+    { event: { title: 'up' } },
+    { source_id: 'nothing in it' },
+    { gauge: { metrics: { a: value, b: value, c: value } } },
+  ]);
+  await eventually(() => doppler.counts.received.value === 4);
+  t.is(doppler.counts.ingress.value, 4, 'one for the log, three for the gauge');
 });
 
 test('Pusher passes over what is malformed, counts it, and goes on', async (t) => {

@@ -139,7 +139,7 @@ test('delivers two copies for a selector listed twice, but one within a shard', 
   t.deepEqual(sharded.numbers(), [1, 2]);
 });
 
-test('shares nothing between different selectors of one shard, even if they overlap', (t) => {
+test('shards are of each selector apart: nothing is shared between different ones, even if they overlap', (t) => {
   const { route, subscribe } = setUp();
   const any = subscribe([LOGS], { shardId: 's' });
   const one = subscribe([{ source_id: 'a', log: {} }], { shardId: 's' });
@@ -147,7 +147,7 @@ test('shares nothing between different selectors of one shard, even if they over
   t.deepEqual([any.numbers(), one.numbers()], [[1], [1]]);
 });
 
-test('spreads a shard at random, each envelope to one member', (t) => {
+test('spreads a shard at random and not in turn, each envelope to one member', (t) => {
   const { route, subscribe } = setUp({ random: seeded(7) });
   const members = [1, 2, 3, 4].map(() => subscribe([LOGS], { shardId: 's' }));
   const outside = subscribe([LOGS], { shardId: 'other' });

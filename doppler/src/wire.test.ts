@@ -154,7 +154,7 @@ test('a v2 counter and a v2 gauge are sent to a v1 subscriber as exactly these b
   t.deepEqual(fieldsOf(reader), sorted(...expected));
 });
 
-test('a v1 log is sent to a v2 subscriber as exactly these fields', async (t) => {
+test('a v1 log is sent to a v2 subscriber with __v1_type and five tags that are always there, as exactly these bytes', async (t) => {
   const { client, opened } = await startedDoppler(t);
   const reader = await opened(() => client.subscribe(egressService.batchedReceiver, ANY_LOG));
   client.send(dopplerIngestorService.pusher).call.write(field(1, V1_FROM_AGENT));
