@@ -193,19 +193,6 @@ test('garbage on the port, and a half-open connection, disturb nobody', async (t
   await undisturbed();
 });
 
-test('legacy_selector and use_preferred_tags are ignored by a Doppler: they are the proxy’s alone', async (t) => {
-  const { subscribe, sendBatch } = await watched(t);
-  const legacy = await subscribe({ legacy_selector: { source_id: 'own', log: {} } });
-  const preferring = await subscribe({
-    selectors: [{ source_id: 'own', log: {} }],
-    use_preferred_tags: true,
-  });
-  sendBatch([{ source_id: 'own', log: {}, deprecated_tags: { old: { text: 'x' } } }]);
-  await eventually(() => preferring.messages.length === 1);
-  t.is(envelopes(preferring)[0]?.deprecated_tags?.old?.text, 'x');
-  t.is(legacy.messages.length, 0);
-});
-
 interface Watched extends Started {
   /** Calls that ended with this code, as the metrics tell. */
   refused(code: string): Promise<number>;

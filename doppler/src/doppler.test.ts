@@ -125,19 +125,6 @@ test('an envelope without a message, and an event, make no v1 envelope', async (
   t.is(responses(subscriber).length, 1);
 });
 
-test("a Doppler's ingress counts v1 equivalents, and received what came", async (t) => {
-  const { sendBatch, doppler } = await startedDoppler(t);
-  const value = { unit: 'ms', value: 1 };
-  sendBatch([
-    numberedLog('a', 1),
-    { event: { title: 'up' } },
-    { source_id: 'nothing in it' },
-    { gauge: { metrics: { a: value, b: value, c: value } } },
-  ]);
-  await eventually(() => doppler.counts.received.value === 4);
-  t.is(doppler.counts.ingress.value, 4, 'one for the log, three for the gauge');
-});
-
 test('Pusher passes over what is malformed, counts it, and goes on', async (t) => {
   const { push, pusher, subscribeV1, doppler, log } = await startedDoppler(t);
   const subscriber = await subscribeV1({});
