@@ -11,7 +11,8 @@
  * says why. Hot: one pass over the parameters, into bytes that are used again.
  */
 
-import { encodeVarint, encodeVarint64, splitTime, varintSize } from '@standpipe/protos';
+import { encodeVarint64, splitTime } from '@standpipe/protos';
+import { ABSENT, FieldWriter, fieldSize } from './field-writer.ts';
 import { SyslogMessage } from './message.ts';
 import { NumberText } from './number-text.ts';
 import { trimText } from './trim-text.ts';
@@ -34,11 +35,10 @@ const DOUBLE_2 = 0x11;
 const OPEN = 0x5b;
 const CLOSE = 0x5d;
 const SLASH = 0x2f;
-const BACKSLASH = 0x5c;
-const QUOTE = 0x22;
 
 const PRIORITY_ERR = 11;
-const LOG_TYPE_ERR = 1;
+/** The field `type` of an error's log. */
+const TYPE_ERR = Uint8Array.of(0x10, 1);
 
 const COUNTER_ID = Buffer.from('counter');
 const GAUGE_ID = Buffer.from('gauge');
@@ -64,11 +64,6 @@ interface NamedNumbers {
 const OF_COUNTER: NamedNumbers = { first: DELTA, second: TOTAL, signed: false };
 const OF_TIMER: NamedNumbers = { first: START, second: STOP, signed: true };
 
-/** Parameters that an element has not, as the empty text. */
-const ABSENT = -1;
-/** What a field takes besides its bytes at most, three deep. */
-const FIELD_ROOM = 32;
-
 export interface EnvelopeOptions {
   /** Take away white space around a log's text; else the one line feed at its end. */
   readonly trim: boolean;
@@ -82,8 +77,7 @@ export class SyslogEnvelope {
 
   readonly #options: EnvelopeOptions;
   readonly #number = new NumberText();
-  #bytes: Buffer = Buffer.allocUnsafeSlow(4096);
-  #at = 0;
+  readonly #out = new FieldWriter();
   readonly #scratch: Buffer = Buffer.allocUnsafeSlow(32);
   #message: SyslogMessage = new SyslogMessage();
   readonly #text = { start: 0, end: 0 };
@@ -102,13 +96,12 @@ export class SyslogEnvelope {
     if (message.processIdStart === message.processIdEnd) {
       return this.#refuse('missing proc ID in syslog message');
     }
-    this.#reserve(message);
-    this.#at = 0;
+    this.#out.begin(message);
     this.#writeHead(message);
     if (!this.#writeBody(message)) return undefined;
     this.#writeInstance(message);
     this.#writeTags(message);
-    return this.#bytes.subarray(0, this.#at);
+    return this.#out.bytes;
   }
 
   #refuse(mistake: string): undefined {
@@ -118,9 +111,9 @@ export class SyslogEnvelope {
 
   #writeHead(message: SyslogMessage): void {
     const { high, low } = message.hasTime ? message.time : splitTime(this.#options.now());
-    this.#bytes[0] = TIMESTAMP;
-    this.#at = encodeVarint64(this.#bytes, 1, high, low);
-    this.#field(SOURCE_ID, message.bytes, message.appNameStart, message.appNameEnd);
+    this.#scratch[0] = TIMESTAMP;
+    this.#out.raw(this.#scratch, encodeVarint64(this.#scratch, 1, high, low));
+    this.#out.field(SOURCE_ID, message.bytes, message.appNameStart, message.appNameEnd);
   }
 
   /** Writes the message of the last element that makes one, else a log. */
@@ -128,7 +121,7 @@ export class SyslogEnvelope {
     const { data } = message;
     let chosen = ABSENT;
     for (let element = 0; element < data.elementCount; element += 1) {
-      if (this.#isElement(element, TAGS_ID)) continue;
+      if (this.#out.isElement(element, TAGS_ID)) continue;
       if (!this.#isMetric(element)) {
         const id = message.bytes.toString('latin1', data.idStart[element], data.idEnd[element]);
         this.mistake = `unknown envelope type for structured data: ${id}`;
@@ -137,19 +130,20 @@ export class SyslogEnvelope {
       chosen = element;
     }
     if (chosen === ABSENT) return this.#writeLog(message);
-    if (this.#isElement(chosen, COUNTER_ID)) return this.#writeNamed(COUNTER, chosen, OF_COUNTER);
-    if (this.#isElement(chosen, GAUGE_ID)) return this.#writeGauge(chosen);
-    if (this.#isElement(chosen, TIMER_ID)) return this.#writeNamed(TIMER, chosen, OF_TIMER);
+    if (this.#out.isElement(chosen, COUNTER_ID))
+      return this.#writeNamed(COUNTER, chosen, OF_COUNTER);
+    if (this.#out.isElement(chosen, GAUGE_ID)) return this.#writeGauge(chosen);
+    if (this.#out.isElement(chosen, TIMER_ID)) return this.#writeNamed(TIMER, chosen, OF_TIMER);
     this.#writeEvent(chosen);
     return true;
   }
 
   #isMetric(element: number): boolean {
     return (
-      this.#isElement(element, COUNTER_ID) ||
-      this.#isElement(element, GAUGE_ID) ||
-      this.#isElement(element, TIMER_ID) ||
-      this.#isElement(element, EVENT_ID)
+      this.#out.isElement(element, COUNTER_ID) ||
+      this.#out.isElement(element, GAUGE_ID) ||
+      this.#out.isElement(element, TIMER_ID) ||
+      this.#out.isElement(element, EVENT_ID)
     );
   }
 
@@ -163,18 +157,16 @@ export class SyslogEnvelope {
     }
     trimText(message.bytes, text, this.#options.trim);
     const isError = message.priority === PRIORITY_ERR;
-    this.#head(LOG, fieldSize(text.end - text.start) + (isError ? 2 : 0));
-    this.#field(FIELD_1, message.bytes, text.start, text.end);
+    this.#out.head(LOG, fieldSize(text.end - text.start) + (isError ? TYPE_ERR.length : 0));
+    this.#out.field(FIELD_1, message.bytes, text.start, text.end);
     if (!isError) return true;
-    this.#bytes[this.#at] = VARINT_2;
-    this.#bytes[this.#at + 1] = LOG_TYPE_ERR;
-    this.#at += 2;
+    this.#out.raw(TYPE_ERR, TYPE_ERR.length);
     return true;
   }
 
   /** A counter or timer: its name, and two numbers. */
   #writeNamed(tag: number, element: number, numbers: NamedNumbers): boolean {
-    const name = this.#param(element, NAME);
+    const name = this.#out.param(element, NAME);
     const scratch = this.#scratch;
     scratch[0] = VARINT_2;
     let at = this.#encodeInteger(element, numbers.first, numbers.signed, 1);
@@ -182,17 +174,16 @@ export class SyslogEnvelope {
     scratch[at] = VARINT_3;
     at = this.#encodeInteger(element, numbers.second, numbers.signed, at + 1);
     if (at === ABSENT) return false;
-    this.#head(tag, fieldSize(this.#sizeOf(name)) + at);
-    this.#paramField(FIELD_1, name);
-    this.#bytes.set(scratch.subarray(0, at), this.#at);
-    this.#at += at;
+    this.#out.head(tag, fieldSize(this.#out.sizeOf(name)) + at);
+    this.#out.paramField(FIELD_1, name);
+    this.#out.raw(scratch, at);
     return true;
   }
 
   /** Encodes a number into the scratch; returns where it ends, or ABSENT if it is none. */
   #encodeInteger(element: number, name: Buffer, signed: boolean, at: number): number {
     const { bytes, data } = this.#message;
-    const param = this.#param(element, name);
+    const param = this.#out.param(element, name);
     const start = param === ABSENT ? 0 : (data.valueStart[param] as number);
     const end = param === ABSENT ? 0 : (data.valueEnd[param] as number);
     const number = this.#number;
@@ -205,9 +196,9 @@ export class SyslogEnvelope {
   }
 
   #writeGauge(element: number): boolean {
-    const name = this.#param(element, NAME);
-    const unit = this.#param(element, UNIT);
-    const value = this.#param(element, VALUE);
+    const name = this.#out.param(element, NAME);
+    const unit = this.#out.param(element, UNIT);
+    const value = this.#out.param(element, VALUE);
     if (unit === ABSENT) {
       this.mistake = 'expected unit not found in gauge';
       return false;
@@ -219,24 +210,23 @@ export class SyslogEnvelope {
       this.mistake = 'value is no number';
       return false;
     }
-    const valueSize = fieldSize(this.#sizeOf(unit)) + 9;
-    const entrySize = fieldSize(this.#sizeOf(name)) + fieldSize(valueSize);
-    this.#head(GAUGE, fieldSize(entrySize));
-    this.#head(FIELD_1, entrySize);
-    this.#paramField(FIELD_1, name);
-    this.#head(FIELD_2, valueSize);
-    this.#paramField(FIELD_1, unit);
-    this.#bytes[this.#at] = DOUBLE_2;
-    this.#at = this.#bytes.writeDoubleLE(this.#number.float, this.#at + 1);
+    const valueSize = fieldSize(this.#out.sizeOf(unit)) + 9;
+    const entrySize = fieldSize(this.#out.sizeOf(name)) + fieldSize(valueSize);
+    this.#out.head(GAUGE, fieldSize(entrySize));
+    this.#out.head(FIELD_1, entrySize);
+    this.#out.paramField(FIELD_1, name);
+    this.#out.head(FIELD_2, valueSize);
+    this.#out.paramField(FIELD_1, unit);
+    this.#out.double(DOUBLE_2, this.#number.float);
     return true;
   }
 
   #writeEvent(element: number): void {
-    const title = this.#param(element, TITLE);
-    const body = this.#param(element, BODY);
-    this.#head(EVENT, fieldSize(this.#sizeOf(title)) + fieldSize(this.#sizeOf(body)));
-    this.#paramField(FIELD_1, title);
-    this.#paramField(FIELD_2, body);
+    const title = this.#out.param(element, TITLE);
+    const body = this.#out.param(element, BODY);
+    this.#out.head(EVENT, fieldSize(this.#out.sizeOf(title)) + fieldSize(this.#out.sizeOf(body)));
+    this.#out.paramField(FIELD_1, title);
+    this.#out.paramField(FIELD_2, body);
   }
 
   #writeInstance({ bytes, processIdStart, processIdEnd }: SyslogMessage): void {
@@ -245,108 +235,24 @@ export class SyslogEnvelope {
     while (start < end && isBracket(bytes[start] as number)) start += 1;
     while (start < end && isBracket(bytes[end - 1] as number)) end -= 1;
     for (let at = start; at < end; at += 1) if (bytes[at] === SLASH) start = at + 1;
-    this.#field(INSTANCE_ID, bytes, start, end);
+    this.#out.field(INSTANCE_ID, bytes, start, end);
   }
 
   #writeTags({ data, bytes }: SyslogMessage): void {
     for (let element = 0; element < data.elementCount; element += 1) {
-      if (!this.#isElement(element, TAGS_ID)) continue;
+      if (!this.#out.isElement(element, TAGS_ID)) continue;
       const paramsEnd = data.paramsEnd(element);
       for (let param = data.firstParam[element] as number; param < paramsEnd; param += 1) {
         const nameStart = data.nameStart[param] as number;
         const nameEnd = data.nameEnd[param] as number;
-        this.#head(TAG, fieldSize(nameEnd - nameStart) + fieldSize(this.#sizeOf(param)));
-        this.#field(FIELD_1, bytes, nameStart, nameEnd);
-        this.#paramField(FIELD_2, param);
+        this.#out.head(TAG, fieldSize(nameEnd - nameStart) + fieldSize(this.#out.sizeOf(param)));
+        this.#out.field(FIELD_1, bytes, nameStart, nameEnd);
+        this.#out.paramField(FIELD_2, param);
       }
     }
   }
-
-  /** Whether an element's id begins like this. */
-  #isElement(element: number, id: Buffer): boolean {
-    const { bytes, data } = this.#message;
-    const start = data.idStart[element] as number; // Below the count.
-    if ((data.idEnd[element] as number) - start < id.length) return false;
-    for (let at = 0; at < id.length; at += 1) if (bytes[start + at] !== id[at]) return false;
-    return true;
-  }
-
-  /** An element's parameter of this name, the last of them, or ABSENT. */
-  #param(element: number, name: Buffer): number {
-    const { bytes, data } = this.#message;
-    let found = ABSENT;
-    const paramsEnd = data.paramsEnd(element);
-    for (let param = data.firstParam[element] as number; param < paramsEnd; param += 1) {
-      const start = data.nameStart[param] as number;
-      if ((data.nameEnd[param] as number) - start !== name.length) continue;
-      let length = 0;
-      while (length < name.length && bytes[start + length] === name[length]) length += 1;
-      if (length === name.length) found = param;
-    }
-    return found;
-  }
-
-  /** How long a parameter's value is without escapes. */
-  #sizeOf(param: number): number {
-    if (param === ABSENT) return 0;
-    const { bytes, data } = this.#message;
-    const end = data.valueEnd[param] as number;
-    let at = data.valueStart[param] as number;
-    let size = end - at;
-    if (data.escaped[param] === 0) return size;
-    for (; at < end; at += 1) {
-      if (!isEscape(bytes, at)) continue;
-      size -= 1;
-      at += 1;
-    }
-    return size;
-  }
-
-  #paramField(tag: number, param: number): void {
-    const { bytes, data } = this.#message;
-    if (param === ABSENT || data.escaped[param] === 0) {
-      const start = param === ABSENT ? 0 : (data.valueStart[param] as number);
-      this.#field(tag, bytes, start, param === ABSENT ? 0 : (data.valueEnd[param] as number));
-      return;
-    }
-    this.#head(tag, this.#sizeOf(param));
-    const end = data.valueEnd[param] as number;
-    for (let at = data.valueStart[param] as number; at < end; at += 1) {
-      if (isEscape(bytes, at)) at += 1;
-      this.#bytes[this.#at] = bytes[at] as number;
-      this.#at += 1;
-    }
-  }
-
-  #field(tag: number, from: Buffer, start: number, end: number): void {
-    this.#head(tag, end - start);
-    this.#at += from.copy(this.#bytes, this.#at, start, end);
-  }
-
-  #head(tag: number, length: number): void {
-    this.#bytes[this.#at] = tag;
-    this.#at = encodeVarint(this.#bytes, this.#at + 1, length);
-  }
-
-  /** Makes room for all that a message can need. */
-  #reserve({ appNameStart, textEnd, data }: SyslogMessage): void {
-    const size = textEnd - appNameStart + FIELD_ROOM * (data.paramCount + 8);
-    if (size > this.#bytes.length) this.#bytes = Buffer.allocUnsafeSlow(size * 2);
-  }
-}
-
-/** `\"`, `\\` and `\]` are escapes; before anything else a backslash stands for itself. */
-function isEscape(bytes: Buffer, at: number): boolean {
-  if (bytes[at] !== BACKSLASH) return false;
-  const next = bytes[at + 1];
-  return next === QUOTE || next === BACKSLASH || next === CLOSE;
 }
 
 function isBracket(byte: number): boolean {
   return byte === OPEN || byte === CLOSE;
-}
-
-/** The size of a length-delimited field whose tag is one byte. */
-function fieldSize(length: number): number {
-  return 1 + varintSize(length) + length;
 }
