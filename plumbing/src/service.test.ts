@@ -175,6 +175,20 @@ test('is cut off when draining outlasts its limit', async (t) => {
   t.regex(stderr(), /draining took longer than 50 ms/);
 });
 
+test('is cut off by the limit of the service itself, once that has started', async (t) => {
+  const { child, stderr } = start(
+    t,
+    `await run(async () => {
+      ${HELD} ${READY}
+      return { drainLimitMs: 70, async [Symbol.asyncDispose]() { await new Promise(() => {}); } };
+    }, { drainLimitMs: 60_000 });`,
+  );
+  await eventually(() => stderr().includes('ready'));
+  child.kill('SIGTERM');
+  t.deepEqual(await once(child, 'exit'), [2, null]);
+  t.regex(stderr(), /draining took longer than 70 ms/);
+});
+
 test('is cut off when something that nobody closed keeps it', async (t) => {
   const { child, stderr } = start(
     t,

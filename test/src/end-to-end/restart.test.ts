@@ -1,20 +1,14 @@
 /** A Doppler that is started again has the logs that it had, each once and in its order. */
 
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ensureCertificates } from '@standpipe/plumbing/authority';
 import { eventually } from '@standpipe/plumbing/testing';
 import test, { type ExecutionContext } from 'ava';
-import { IngressCaller } from '../clients/ingress.ts';
 import { readRest } from '../clients/readers.ts';
-import { freePorts } from '../ports.ts';
-import { ManagedProcess } from '../process.ts';
+import { type LoneDoppler, startLoneDoppler } from '../lone-doppler.ts';
 import { page, sumOf } from '../start/rates.ts';
-import { listenersOf, topology } from '../topology.ts';
 
 const SOURCE = 'app';
-const ZONES = { az1: 1 };
 
 test.serial('a Doppler that drains and is started again has what it had', async (t) => {
   const { doppler, send, held, lines } = await startDoppler(t, {});
@@ -71,49 +65,23 @@ test.serial('a Doppler starts with a torn snapshot, tells of it and sets it asid
   t.true(lines.some((line) => line.includes('could not be read whole')));
 });
 
-interface StartedDoppler {
-  readonly doppler: ManagedProcess;
-  readonly folder: string;
-  readonly lines: readonly string[];
-  send(numbers: readonly number[]): Promise<void>;
-  held(): ReturnType<typeof readRest>;
-}
-
 async function startDoppler(
   t: ExecutionContext,
   env: Readonly<Record<string, string>>,
-): Promise<StartedDoppler> {
-  const root = await mkdtemp(join(tmpdir(), 'standpipe-restart-'));
-  t.teardown(() => rm(root, { recursive: true, force: true }));
-  const certificates = join(root, 'certificates');
-  const folder = join(root, 'data');
-  await ensureCertificates(certificates, [
-    { name: 'doppler', dns: ['log-cache'] },
-    { name: 'executor', dns: [] },
-  ]);
-  const spec = topology({
-    zones: ZONES,
-    portOf: await freePorts(listenersOf(ZONES)),
-    certificates,
-    env: { AGENT_GRPC_ADDRESS: '', LOG_CACHE_DATA_DIR: folder, ...env },
-  }).find(({ sourceId }) => sourceId === 'doppler');
-  if (!spec) throw new Error('the topology has no Doppler');
-  const lines: string[] = [];
-  const doppler = new ManagedProcess(spec, (_, line) => lines.push(line));
-  t.teardown(() => doppler.stop());
-  await doppler.start();
-  const files = (name: string): string => join(certificates, name);
-  const tls = { ca: files('ca.crt'), cert: files('executor.crt'), key: files('executor.key') };
+): Promise<
+  LoneDoppler & {
+    send(numbers: readonly number[]): Promise<void>;
+    held(): ReturnType<typeof readRest>;
+  }
+> {
+  const lone = await startLoneDoppler(t, { keeps: true, env });
   return {
-    doppler,
-    folder,
-    lines,
+    ...lone,
     async send(numbers) {
-      const address = doppler.address('grpc');
-      using caller = new IngressCaller({ address, tls, serverName: 'doppler' });
+      using caller = lone.caller();
       await caller.send(SOURCE, numbers);
     },
-    held: () => readRest(`http://${doppler.address('http')}`, SOURCE),
+    held: () => readRest(`http://${lone.doppler.address('http')}`, SOURCE),
   };
 }
 
