@@ -172,13 +172,14 @@ for (const [method, query, authorization, status] of HTTP_ORDER) {
   const who = authorization ?? 'nobody';
   test(`G6: ${method} /v2/read${query} by ${who} is ${status}: access, method, query, stream`, async (t) => {
     const { config } = await started(t, { admins: ['admin'] });
-    const { gateway, proxy } = await startedGateway(t, { access: config });
+    const { gateway, proxy, metric } = await startedGateway(t, { access: config });
     const response = await fetch(`http://${gateway.address}/v2/read${query}`, {
       method,
       headers: authorization === undefined ? {} : { authorization },
     });
     t.is(response.status, status);
     t.is(proxy.requests.length, status === 200 ? 1 : 0);
+    t.is(metric('refused'), status === 200 ? 0 : 1);
     if (status === 404) {
       t.is(await response.text(), '{"message":"resource not found","error":"not_found"}\n\n');
     } else await response.body?.cancel();
