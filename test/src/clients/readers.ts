@@ -108,7 +108,7 @@ export class EgressReader implements NumberReader {
   }
 }
 
-/** `/v2/read` of the gateway: server-sent events with JSON. */
+/** `/v2/read` of the gateway, or a tail of the log cache: server-sent events with JSON. */
 export class SseReader implements NumberReader {
   readonly numbers: Numbers = new Numbers();
   readonly #stop: AbortController = new AbortController();
@@ -138,8 +138,10 @@ export class SseReader implements NumberReader {
   }
 
   #note(event: string): void {
-    if (!event.startsWith('data: ')) return;
-    for (const { log } of JSON.parse(event.slice('data: '.length)).batch) {
+    const [, text] = /^(?:id: .*\n)?data: (.*)$/.exec(event) ?? [];
+    if (text === undefined) return;
+    const message = JSON.parse(text);
+    for (const { log } of (message.envelopes ?? message).batch) {
       if (log) this.numbers.add(numberOf(Buffer.from(log.payload, 'base64')));
     }
   }

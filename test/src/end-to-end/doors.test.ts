@@ -123,6 +123,7 @@ async function openReaders(
 ): Promise<ReadonlyMap<string, NumberReader>> {
   const ws = front.replace('http', 'ws');
   const rlp = server('reverse-log-proxy', 'reverselogproxy');
+  const doppler = pipeline.process('doppler az2/0').address('http');
   const readers = new Map<string, NumberReader>([
     ['the firehose', await WebSocketReader.open(`${ws}/firehose/doors`, SOURCE)],
     [
@@ -134,6 +135,8 @@ async function openReaders(
     ['Receiver', new EgressReader(rlp, 'receiver', SOURCE)],
     ['the gateway', await SseReader.open(`${gateway}/v2/read?log&source_id=${SOURCE}`)],
     ['the front door’s /v2/read', await SseReader.open(`${front}/v2/read?log&source_id=${SOURCE}`)],
+    ['the front door’s tail', await SseReader.open(`${front}/api/v1/tail/${SOURCE}`)],
+    ['a Doppler’s tail', await SseReader.open(`http://${doppler}/api/v1/tail/${SOURCE}`)],
   ]);
   t.teardown(() => {
     for (const reader of readers.values()) reader[Symbol.dispose]();
