@@ -38,19 +38,22 @@ export class Rounds {
 
 /** The pace of one subscriber. */
 export class Pace {
-  readonly #rounds: Rounds;
+  readonly #rounds: Pick<Rounds, 'atEnd'>;
+  readonly #now: () => number;
   #gatheredAt = Number.NEGATIVE_INFINITY;
   #release: (() => void) | undefined;
 
-  constructor(rounds: Rounds) {
+  /** `now` tells milliseconds since any moment. */
+  constructor(rounds: Pick<Rounds, 'atEnd'>, now: () => number = () => performance.now()) {
     this.#rounds = rounds;
+    this.#now = now;
   }
 
   /** Resolves when what waits is to be sent. */
   readonly gather = async (): Promise<void> => {
-    const isBusy = performance.now() - this.#gatheredAt < ROUND_MS;
+    const isBusy = this.#now() - this.#gatheredAt < ROUND_MS;
     await (isBusy ? this.#endOfRound() : nextTurn());
-    this.#gatheredAt = performance.now();
+    this.#gatheredAt = this.#now();
   };
 
   /** Ends the wait: there is a full message. */
