@@ -48,6 +48,8 @@ export interface Config {
   readonly memoryLimitBytes: number;
   /** Where the log cache is kept from one start to the next; undefined: nowhere. */
   readonly persistence?: PersistenceSettings | undefined;
+  /** QUERY_TIMEOUT: how long a PromQL query may take. */
+  readonly queryTimeoutMs: number;
   /** Every Doppler by zone, in the order that decides who owns a source; none: this one alone. */
   readonly zones: readonly Zone[];
   /** How names among them are looked up. */
@@ -107,6 +109,7 @@ export function readConfig(vars: Readonly<NodeJS.ProcessEnv> = process.env): Con
       max: 8 * 1024 * MEBIBYTE,
     }),
     persistence: persistenceSettings(env),
+    queryTimeoutMs: env.duration('QUERY_TIMEOUT', { fallback: '10s', min: '10ms', max: '10m' }),
     ...placeSettings(env),
     dns: dnsSettings(env),
     agentAddress: env.address('AGENT_GRPC_ADDRESS', { fallback: '' }),

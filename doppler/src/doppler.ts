@@ -148,7 +148,7 @@ function openCache(
   config: Config,
   given: Pick<LogCacheOptions, 'members' | 'tls' | 'metrics' | 'log'>,
 ): LogCache {
-  const { zone, maxPerSource, memoryLimitBytes, persistence } = config;
-  const limits = { maxPerSource, memoryLimitBytes };
+  const { zone, maxPerSource, memoryLimitBytes, queryTimeoutMs, persistence } = config;
+  const limits = { maxPerSource, memoryLimitBytes, queryTimeoutMs };
   return createLogCache({ ...given, ...limits, zone, index: placeOf(config), persistence });
 }

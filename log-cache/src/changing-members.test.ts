@@ -34,7 +34,12 @@ interface Node {
 test('a node that is added gets what it owns from then on, and its readers find what was before', async (t) => {
   const [first, second, added] = await three(t);
   const front = new ManualMembers(zoneOf([first, second]));
-  const reader = createClusterReader({ members: front, tls: await tlsOf(), log: spyLog() });
+  const reader = createClusterReader({
+    metrics: new Metrics({ origin: 'test' }),
+    members: front,
+    tls: await tlsOf(),
+    log: spyLog(),
+  });
   t.teardown(() => reader[Symbol.asyncDispose]());
   first.tell([first, second]);
   second.tell([first, second]);
@@ -110,7 +115,12 @@ test('a node that is none of its zone says so, keeps all, and answers for all', 
 
 test('members that are disposed of are listened to no more', async (t) => {
   const members = new ManualMembers(zoneOf([]));
-  const reader = createClusterReader({ members, tls: undefined, log: spyLog() });
+  const reader = createClusterReader({
+    metrics: new Metrics({ origin: 'test' }),
+    members,
+    tls: undefined,
+    log: spyLog(),
+  });
   t.is(members.listeners, 1);
   await reader[Symbol.asyncDispose]();
   t.is(members.listeners, 0);

@@ -23,6 +23,8 @@ import {
   MalformedError,
   readCarrier,
 } from './messages.ts';
+import type { Pace, Selection, Series } from './promql/series.ts';
+import { selectOver } from './promql/series-client.ts';
 import type { ReadRequest } from './reader.ts';
 import type { MetaInfo } from './store.ts';
 import type { ZoneChunk, ZonesRequest } from './tail/tail.ts';
@@ -111,6 +113,11 @@ export class LogCacheClient implements AsyncDisposable {
   /** Gives what a source gets, as it comes. */
   tail(request: ZonesRequest, options: TailCallOptions): AsyncIterable<ZoneChunk> {
     return tailOver(this.#client, request, options);
+  }
+
+  /** Gives the series of the node's own store; one of the original's has no such call. */
+  select(selection: Selection, pace: Pace): Promise<readonly Series[]> {
+    return selectOver(this.#client, selection, pace);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -54,7 +54,12 @@ test('merges the shares of all zones by time', async (t) => {
   const [one, two, three] = nodes;
   one?.cache.put(batchOf([line(OF_SHARD_1, 1), line(OF_SHARD_1, 4), line(OF_SHARD_1, 5)]));
   three?.cache.put(batchOf([line(OF_SHARD_1, 2), line(OF_SHARD_1, 3), line(OF_SHARD_1, 5)]));
-  const reader = createClusterReader({ members: staticMembers(zones), tls, log: silent() });
+  const reader = createClusterReader({
+    metrics: new Metrics({ origin: 'test' }),
+    members: staticMembers(zones),
+    tls,
+    log: silent(),
+  });
   t.teardown(() => reader[Symbol.asyncDispose]());
   for (const asked of [one?.cache.reader, two?.cache.reader, reader]) {
     const all = await asked?.read(readRequest(OF_SHARD_1));
@@ -69,7 +74,12 @@ test('adds up the meta of all zones', async (t) => {
   nodes[0]?.cache.put(batchOf([line(OF_SHARD_0, 5), line(OF_SHARD_0, 6)]));
   nodes[1]?.cache.put(batchOf([line(OF_SHARD_1, 7)]));
   nodes[2]?.cache.put(batchOf([line(OF_SHARD_0, 1), line(OF_SHARD_1, 9)]));
-  const reader = createClusterReader({ members: staticMembers(zones), tls, log: silent() });
+  const reader = createClusterReader({
+    metrics: new Metrics({ origin: 'test' }),
+    members: staticMembers(zones),
+    tls,
+    log: silent(),
+  });
   t.teardown(() => reader[Symbol.asyncDispose]());
   const { sources, unreachable } = await reader.meta(false);
   t.deepEqual(unreachable, []);
@@ -90,7 +100,12 @@ test('names a dead owner, and still answers with what the others have', async (t
   one?.cache.put(batchOf([line(OF_SHARD_1, 1)]));
   three?.cache.put(batchOf([line(OF_SHARD_1, 2)]));
   await three?.stop();
-  const reader = createClusterReader({ members: staticMembers(zones), tls, log: silent() });
+  const reader = createClusterReader({
+    metrics: new Metrics({ origin: 'test' }),
+    members: staticMembers(zones),
+    tls,
+    log: silent(),
+  });
   t.teardown(() => reader[Symbol.asyncDispose]());
   for (const asked of [one?.cache.reader, reader]) {
     const result = await asked?.read(readRequest(OF_SHARD_1));
@@ -107,7 +122,12 @@ test('names a dead owner, and still answers with what the others have', async (t
 test('answers with nothing, and no error, when every owner is dead', async (t) => {
   const { nodes, zones, tls } = await cluster(t, { az1: 2 });
   for (const node of nodes) await node.stop();
-  const reader = createClusterReader({ members: staticMembers(zones), tls, log: silent() });
+  const reader = createClusterReader({
+    metrics: new Metrics({ origin: 'test' }),
+    members: staticMembers(zones),
+    tls,
+    log: silent(),
+  });
   t.teardown(() => reader[Symbol.asyncDispose]());
   const { batch, unreachable } = await reader.read(readRequest(OF_SHARD_1));
   t.is(batch.count, 0);
@@ -124,7 +144,12 @@ test('answers with nothing, and no error, when every owner is dead', async (t) =
 test('finds a node again that comes back', async (t) => {
   const { nodes, zones, tls } = await cluster(t, { az1: 2 });
   const [, second] = both(nodes);
-  const reader = createClusterReader({ members: staticMembers(zones), tls, log: silent() });
+  const reader = createClusterReader({
+    metrics: new Metrics({ origin: 'test' }),
+    members: staticMembers(zones),
+    tls,
+    log: silent(),
+  });
   t.teardown(() => reader[Symbol.asyncDispose]());
   await second.stop();
   t.deepEqual((await reader.read(readRequest(OF_SHARD_1))).unreachable, ['az1/1']);
@@ -146,7 +171,12 @@ test('passes on what an owner refuses', async (t) => {
   for (let n = 0; n < 12; n += 1) {
     second.cache.put(batchOf([{ ...line(OF_SHARD_1, n), instance_id: 'x'.repeat(1_000_000) }]));
   }
-  const reader = createClusterReader({ members: staticMembers(zones), tls, log: silent() });
+  const reader = createClusterReader({
+    metrics: new Metrics({ origin: 'test' }),
+    members: staticMembers(zones),
+    tls,
+    log: silent(),
+  });
   t.teardown(() => reader[Symbol.asyncDispose]());
   for (const asked of [first.cache.reader, reader]) {
     await t.throwsAsync(asked.read(readRequest(OF_SHARD_1)), { message: /larger than max/ });

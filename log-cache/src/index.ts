@@ -15,12 +15,15 @@ export {
 } from './access/settings.ts';
 export { LogCacheClient, type LogCacheClientOptions } from './client.ts';
 export {
+  type ClusterReading,
   createClusterReader,
   createLogCache,
   type LogCache,
   type LogCacheOptions,
   MembershipError,
 } from './log-cache.ts';
+export { QUERY_TIMEOUT_MS_DEFAULT, type Querier } from './promql/querier.ts';
+export { sourceIdsIn, withSourceIds } from './promql/sources.ts';
 export {
   type MetaResult,
   ReadError,

@@ -29,6 +29,10 @@ import { Clients } from './clients.ts';
 import { ClusterReader } from './cluster.ts';
 import { CacheForwarder } from './forwarder.ts';
 import { LocalReader } from './local-reader.ts';
+import { ClusterSeries } from './promql/cluster-series.ts';
+import { LocalSeries } from './promql/local-series.ts';
+import { SampleBudget } from './promql/pacer.ts';
+import { QUERY_SAMPLES_MAX, QUERY_TIMEOUT_MS_DEFAULT, Querier } from './promql/querier.ts';
 import type { Reader } from './reader.ts';
 import { Persistence } from './restart/persistence.ts';
 import type { PersistenceSettings } from './restart/settings.ts';
@@ -52,6 +56,8 @@ export interface LogCacheOptions {
   readonly memoryLimitBytes?: number;
   readonly maxPerSource?: number;
   readonly maxSources?: number;
+  /** How long a PromQL query may take. */
+  readonly queryTimeoutMs?: number;
   /** Where it is kept from one process to the next; undefined: nowhere. */
   readonly persistence?: PersistenceSettings | undefined;
 }
@@ -70,6 +76,8 @@ export interface LogCache extends AsyncDisposable {
   readonly reader: Reader;
   /** Follows sources over all nodes. */
   readonly tails: Tails;
+  /** Answers PromQL over all nodes. */
+  readonly querier: Querier;
   /** Ends all tails, which otherwise last as long as their readers. */
   endTails(): void;
 }
@@ -88,6 +96,11 @@ export function createLogCache(options: LogCacheOptions): LogCache {
   const local = new LocalReader({ store, metrics });
   const clients = new Clients({ tls });
   const reader = new ClusterReader({ clients, log, local });
+  const localSeries = new LocalSeries(store);
+  const series = new ClusterSeries({ clients, log, local: localSeries });
+  const budget = new SampleBudget(QUERY_SAMPLES_MAX);
+  const timeoutMs = options.queryTimeoutMs ?? QUERY_TIMEOUT_MS_DEFAULT;
+  const querier = new Querier({ source: series, budget, timeoutMs, metrics });
   const forwarder = new CacheForwarder({ clients, metrics, log });
   const hub = new TailHub({ store, metrics });
   const tails = new ClusterTails({ clients, log, hub });
@@ -109,6 +122,7 @@ export function createLogCache(options: LogCacheOptions): LogCache {
     const place = index === undefined ? undefined : { zone: own.name, index };
     reader.follow(zones, place);
     tails.follow(zones, place);
+    series.follow(zones, place);
     forwarder.follow(othersOf(own, index));
     divider.follow(own.addresses.length, index);
   };
@@ -128,6 +142,7 @@ export function createLogCache(options: LogCacheOptions): LogCache {
     saveTimeoutMs: options.persistence?.saveTimeoutMs ?? 0,
     reader,
     tails,
+    querier,
     endTails(): void {
       tails[Symbol.dispose]();
       hub[Symbol.dispose]();
@@ -139,6 +154,8 @@ export function createLogCache(options: LogCacheOptions): LogCache {
       cluster: reader,
       localTails: new LocalTails(hub),
       clusterTails: tails,
+      querier,
+      series: { local: localSeries, budget, timeoutMs },
       metrics,
     }),
     async [Symbol.asyncDispose](): Promise<void> {
@@ -165,21 +182,31 @@ function openPersistence(
 export interface ClusterReaderSettings {
   readonly members: Members;
   readonly tls: Tls | undefined;
+  readonly metrics: Metrics;
   readonly log: Log;
+  readonly queryTimeoutMs?: number;
+}
+
+/** What reads all nodes. */
+export interface ClusterReading extends Reader, Tails, AsyncDisposable {
+  readonly querier: Querier;
 }
 
 /** A reader of all nodes for a process that is none of them: the front door. */
-export function createClusterReader(
-  options: ClusterReaderSettings,
-): Reader & Tails & AsyncDisposable {
-  const { members, tls, log } = options;
+export function createClusterReader(options: ClusterReaderSettings): ClusterReading {
+  const { members, tls, log, metrics } = options;
   const clients = new Clients({ tls });
   const reader = new ClusterReader({ clients, log });
   const tails = new ClusterTails({ clients, log });
+  const series = new ClusterSeries({ clients, log });
+  const budget = new SampleBudget(QUERY_SAMPLES_MAX);
+  const timeoutMs = options.queryTimeoutMs ?? QUERY_TIMEOUT_MS_DEFAULT;
   reader.follow(members.zones);
+  series.follow(members.zones);
   tails.follow(members.zones);
   const following = members.onChange((zones) => {
     reader.follow(zones);
+    series.follow(zones);
     tails.follow(zones);
     void clients.keep(addressesOf(members, reader));
   });
@@ -187,6 +214,7 @@ export function createClusterReader(
     read: (request) => reader.read(request),
     meta: (localOnly) => reader.meta(localOnly),
     tail: (request, gone) => tails.tail(request, gone),
+    querier: new Querier({ source: series, budget, timeoutMs, metrics }),
     async [Symbol.asyncDispose](): Promise<void> {
       tails[Symbol.dispose]();
       following[Symbol.dispose]();

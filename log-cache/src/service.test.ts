@@ -156,15 +156,6 @@ test('takes in nothing of a batch that is malformed at its end', async (t) => {
   t.is(cache.store.size, 0);
 });
 
-for (const method of ['InstantQuery', 'RangeQuery']) {
-  test(`says of ${method} that it is not there yet`, async (t) => {
-    const { call } = await served(t);
-    const error = await t.throwsAsync(call(`PromQLQuerier/${method}`, Buffer.alloc(0)));
-    t.like(error, { code: grpc.status.UNIMPLEMENTED });
-    t.regex(String(error?.message), /PromQL is not served yet/);
-  });
-}
-
 for (const method of ['AddRange', 'RemoveRange', 'ListRanges', 'SetRanges']) {
   test(`does not serve Orchestration's ${method}`, async (t) => {
     const { call } = await served(t);

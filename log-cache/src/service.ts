@@ -4,8 +4,8 @@
  * `Send` scans what comes and never decodes it; `Read` frames the bytes that are kept. A Send is
  * answered when what this node owns is stored and the rest is queued for its owner. A node that
  * could not be asked stands in the trailing metadata `standpipe-partial`. A message that can't be
- * read is INTERNAL, as grpc-go has it, and counted; it disturbs nothing else. PromQL is refused
- * until it is served, and Orchestration as the original does.
+ * read is INTERNAL, as grpc-go has it, and counted; it disturbs nothing else. Orchestration is
+ * refused, as the original does.
  */
 
 import * as grpc from '@grpc/grpc-js';
@@ -15,7 +15,6 @@ import {
   logCacheEgressService,
   logCacheIngressService,
   orchestrationService,
-  promQlQuerierService,
   scanBatch,
 } from '@standpipe/protos';
 import { asksForMore } from './envelope-filter.ts';
@@ -30,6 +29,9 @@ import {
 } from './messages.ts';
 import { writtenOnce } from './meta-bytes.ts';
 import { invalidIngress } from './metrics.ts';
+import type { Querier } from './promql/querier.ts';
+import { type SeriesServiceOptions, seriesService } from './promql/series-service.ts';
+import { promQlService } from './promql/service.ts';
 import type { Reader } from './reader.ts';
 import { statusOf } from './status-of.ts';
 import type { Tails } from './tail/tail.ts';
@@ -37,8 +39,6 @@ import { tailService } from './tail/tail-service.ts';
 
 /** Response metadata: the nodes, as ZONE/INDEX, that could not be asked. */
 const PARTIAL_KEY = 'standpipe-partial';
-/** What every way in to PromQL says, for the time being. */
-export const NO_PROMQL = 'PromQL is not served yet by this Log Cache';
 
 export interface ServiceOptions {
   /** Stores a batch whatever its owner. */
@@ -50,6 +50,8 @@ export interface ServiceOptions {
   readonly cluster: Reader;
   readonly localTails: Tails;
   readonly clusterTails: Tails;
+  readonly querier: Querier;
+  readonly series: SeriesServiceOptions;
   readonly metrics: Metrics;
 }
 
@@ -63,7 +65,8 @@ export function logCacheServices(options: ServiceOptions): readonly GrpcService[
     ingress(options),
     egress(options),
     tailService({ local: options.localTails, cluster: options.clusterTails }),
-    refuse(promQlQuerierService, () => NO_PROMQL),
+    promQlService(options.querier),
+    seriesService(options.series),
     refuse(orchestrationService, (method) => `method ${method} not implemented`),
   ];
 }

@@ -31,6 +31,7 @@ export {
   promQlQuerierService,
   type RawMethod,
   type RawService,
+  seriesService,
   tailsService,
 } from './services.ts';
 export { ownerOf, ShardOwners, type Zone } from './sharding.ts';

@@ -72,6 +72,11 @@ export const tailsService: RawService<'tail'> = {
   tail: serverStream('/standpipe.v1.Tails/Tail'),
 };
 
+/** `standpipe.v1.SeriesStore`: the samples that a Log Cache of ours has for PromQL. */
+export const seriesService: RawService<'select'> = {
+  select: serverStream('/standpipe.v1.SeriesStore/Select'),
+};
+
 function unary(path: string): RawMethod {
   return method(path, { requestStream: false, responseStream: false });
 }

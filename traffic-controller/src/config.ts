@@ -64,6 +64,8 @@ export interface Config {
   readonly agentAddress: string;
   /** TRAFFIC_CONTROLLER_METRIC_EMITTER_INTERVAL: how often its metrics are sent. */
   readonly metricIntervalMs: number;
+  /** QUERY_TIMEOUT: how long a PromQL query may take. */
+  readonly queryTimeoutMs: number;
   /** LOG_STREAM_ADDR: the gateway that serves /v2/read; '' is none. */
   readonly logStreamAddress: string;
   /** PLATFORM_ADDR: who serves, at this door, what UAA and Cloud Controller do; '' is nobody. */
@@ -99,6 +101,7 @@ export function readConfig(vars: Readonly<NodeJS.ProcessEnv> = process.env): Con
       min: '100ms',
       max: '1h',
     }),
+    queryTimeoutMs: env.duration('QUERY_TIMEOUT', { fallback: '10s', min: '10ms', max: '10m' }),
     logStreamAddress: env.address('LOG_STREAM_ADDR', { fallback: '' }),
     platformAddress: env.address('PLATFORM_ADDR', { fallback: '' }),
     observability: observabilitySettings(env, { pprofPort: `${PREFIX}_PPROF_PORT` }),

@@ -116,7 +116,8 @@ async function open(
   const events = tellAgent(config, { tls, metrics, log }, keep);
   const upstream = keep(new Upstream({ dial: (address) => dialDoppler(address, tls), clock, log }));
   const members = keep(await openMembers(config.zones, { dns: config.dns, log, metrics }));
-  const reader = keep(createClusterReader({ members, tls, log }));
+  const { queryTimeoutMs } = config;
+  const reader = keep(createClusterReader({ members, tls, log, metrics, queryTimeoutMs }));
   const consumers = keep(
     new Consumers({
       clock,
@@ -141,7 +142,11 @@ async function open(
     dopplers: () => upstream.connected,
   });
 
-  const logCache = logCacheRoutes(reader, { tails: reader, metaDialect: 'auth-proxy' });
+  const logCache = logCacheRoutes(reader, {
+    tails: reader,
+    querier: reader.querier,
+    metaDialect: 'auth-proxy',
+  });
   const { app, onUpgrade } = frontDoor({
     doors,
     access,

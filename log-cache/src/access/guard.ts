@@ -45,7 +45,7 @@ type Rule =
 const OPEN = '/api/v1/info';
 const QUERIES: readonly string[] = ['/api/v1/query', '/api/v1/query_range'];
 const LISTED = /^\/api\/v1\/(?:meta|series|metadata|labels|label\/[^/]+\/values)$/;
-const TOKEN = /^\/api\/v1\/status\/[^/]+$/;
+const TOKEN = /^\/api\/v1\/(?:status\/[^/]+|rules|alerts|query_exemplars)$/;
 const SOURCE = /^\/api\/v1\/(?:read|tail)\/([^/]+)$/;
 
 const NO_PAGE = '404 page not found\n';

@@ -11,6 +11,7 @@ import type { Expr, MatrixSelector, Subquery, TimeShift, VectorSelector } from '
 import { binary } from './binary.ts';
 import { callFunction } from './calls.ts';
 import { cumulated } from './log-lines.ts';
+import { tooManySamples } from './pacer.ts';
 import type { Grid, Row } from './rows.ts';
 import { merged, Row as Rows, sizeOf, timeAt } from './rows.ts';
 import type { Pace, Selection, Series, SeriesSource } from './series.ts';
@@ -94,7 +95,7 @@ export class Evaluator {
     const count = Math.max(0, Math.floor((last - startMs) / stepMs) + 1);
     if (count === 0) return { series: [], rangeMs, endMs };
     const inner = { startMs, stepMs, count };
-    if (count > SUBQUERY_STEPS_MAX) this.pace.hold(Number.POSITIVE_INFINITY);
+    if (count > SUBQUERY_STEPS_MAX) throw tooManySamples();
     const series = seriesOf(await this.rows(expr.expr, inner), inner);
     return { series, rangeMs, endMs };
   }

@@ -54,17 +54,22 @@ export class LocalSeries implements SeriesSource {
     const start = collector.wantsLogs ? INT64_MIN : startOf(selection);
     seek(cursor, start);
     let held = collector.count;
+    let lastHigh = 0;
+    let lastLow = 0;
+    let seen = 0;
     while (cursor.next()) {
       const { timeHigh, timeLow, kind } = cursor;
       const timeMs = secondMsOf(timeHigh, timeLow);
       if (timeMs > endMs) break;
       collector.add(cursor.bytes, cursor.start, cursor.end, kind, timeMs);
+      seen = timeHigh === lastHigh && timeLow === lastLow ? seen + 1 : 1;
+      lastHigh = timeHigh;
+      lastLow = timeLow;
       if (!pace.isDue(WORK_PER_ENVELOPE)) continue;
       pace.hold(collector.count - held);
       held = collector.count;
-      // The cursor holds only in this turn: a new one goes on behind those of the same time.
-      const seen = seenAt(cursor, timeHigh, timeLow);
       await pace.pause();
+      // The cursor held only in that turn: a new one goes on behind those of the same time.
       cursor = this.#store.cursor(id);
       if (cursor === undefined) return;
       cursor.seek(timeHigh, timeLow);
@@ -87,12 +92,4 @@ function startOf({ startMs }: Selection): bigint {
 function seek(cursor: Cursor, nanoseconds: bigint): void {
   const { high, low } = splitTime(nanoseconds);
   cursor.seek(high, low);
-}
-
-/** How many envelopes of this time there are up to the one that the cursor shows, with it. */
-function seenAt(cursor: Cursor, high: number, low: number): number {
-  let seen = 1;
-  cursor.previous(); // The one that is shown.
-  while (cursor.previous() && cursor.timeHigh === high && cursor.timeLow === low) seen += 1;
-  return seen;
 }

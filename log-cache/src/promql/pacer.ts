@@ -72,7 +72,7 @@ export class Pacer implements Pace, Disposable {
     this.#held += samples;
     if (!this.#budget.add(samples)) {
       this.#held -= samples;
-      throw failed('query processing would load too many samples into memory in query execution');
+      throw tooManySamples();
     }
   }
 
@@ -80,6 +80,10 @@ export class Pacer implements Pace, Disposable {
     this.#budget.add(-this.#held);
     this.#held = 0;
   }
+}
+
+export function tooManySamples(): QueryError {
+  return failed('query processing would load too many samples into memory in query execution');
 }
 
 export function canceled(): QueryError {

@@ -57,7 +57,7 @@ export interface QuerierOptions {
   readonly source: SeriesSource;
   readonly metrics: Metrics;
   readonly timeoutMs?: number;
-  readonly samplesMax?: number;
+  readonly budget?: SampleBudget;
 }
 
 export class Querier {
@@ -71,7 +71,7 @@ export class Querier {
   constructor(options: QuerierOptions) {
     this.#source = options.source;
     this.#timeoutMs = options.timeoutMs ?? QUERY_TIMEOUT_MS_DEFAULT;
-    this.#budget = new SampleBudget(options.samplesMax ?? QUERY_SAMPLES_MAX);
+    this.#budget = options.budget ?? new SampleBudget(QUERY_SAMPLES_MAX);
     const { timeouts, instantMs, rangeMs } = promQlMetrics(options.metrics);
     this.#timeouts = timeouts;
     this.#instantMs = instantMs;

@@ -14,6 +14,7 @@ import {
   readKeyPair,
 } from '@standpipe/plumbing';
 import { accessBySettings } from '../access/access.ts';
+import type { Querier } from '../promql/querier.ts';
 import type { Reader } from '../reader.ts';
 import type { Tails } from '../tail/tail.ts';
 import { logCacheNotFound, logCacheRoutes } from './routes.ts';
@@ -25,6 +26,7 @@ const PRODUCT = 'log_cache';
 export interface RestOptions {
   readonly reader: Reader;
   readonly tails?: Tails | undefined;
+  readonly querier?: Querier | undefined;
   readonly log: Log;
   readonly metrics: Metrics;
 }
@@ -32,7 +34,7 @@ export interface RestOptions {
 /** Listens; what it opened besides goes when the listener does. */
 export async function listenRest(
   { address, certificate, access: accessSettings, securityLog }: RestSettings,
-  { reader, tails, log, metrics }: RestOptions,
+  { reader, tails, querier, log, metrics }: RestOptions,
 ): Promise<HttpListener> {
   const opened: AsyncDisposable[] = [];
   const closeAll = async (): Promise<void> => {
@@ -51,7 +53,7 @@ export async function listenRest(
     const access = accessSettings && accessBySettings(accessSettings, { log, metrics });
     if (access) opened.push(access);
     const metaDialect = access ? 'auth-proxy' : 'gateway';
-    const routes = logCacheRoutes(reader, { tails, metaDialect });
+    const routes = logCacheRoutes(reader, { tails, querier, metaDialect });
     app.use(access?.guard.before(routes) ?? routes).use(logCacheNotFound());
     const listener = await listenHttp({
       address,

@@ -112,6 +112,16 @@ export function metaParams(form: Form): { readonly localOnly: boolean } {
   return { localOnly: single(form, LOCAL_ONLY) ?? false };
 }
 
+/** A single parameter that is any text; '' when it is not there. */
+export function textParam(form: Form, name: string): string {
+  return single(form, { name, jsonName: name, parse: (text) => text }, utf8) ?? '';
+}
+
+/** All values of such a parameter. */
+export function textParams(form: Form, name: string): readonly string[] {
+  return (form.get(name) ?? []).map(utf8);
+}
+
 /**
  * The source id in the path behind `/api/v1/read`: everything, with `%2F` as good as a slash.
  * Undefined, when the escapes are no escapes; a ReadError, when they are no UTF-8.

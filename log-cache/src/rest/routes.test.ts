@@ -72,8 +72,6 @@ test('clients of before release 2.0 read under /v1 what others read under /api/v
     const [old, current] = await Promise.all([ask(`/v1${path}`), ask(`/api/v1${path}`)]);
     t.deepEqual([old.status, old.body], [current.status, current.body], path);
   }
-  t.is((await ask('/v1/promql?query=x')).body, (await ask('/api/v1/query?query=x')).body);
-  t.is((await ask('/v1/promql_range?query=x')).status, 501);
   t.is((await ask('/v1x')).status, 404);
 });
 
@@ -343,29 +341,17 @@ test('refuses a form that is too large', async (t) => {
   t.is(response.status, 400);
 });
 
-for (const path of ['/api/v1/read/a', '/api/v1/meta', '/api/v1/query', '/api/v1/query_range']) {
+for (const path of ['/api/v1/read/a', '/api/v1/meta']) {
   for (const method of ['POST', 'PUT', 'DELETE', 'OPTIONS', 'HEAD']) {
     test(`does not allow ${method} on ${path}`, async (t) => {
       const { ask } = await served(t);
       const { status: code, headers, body } = await ask(path, { method });
       t.is(code, 501);
       t.is(headers['content-type'], 'application/json');
-      const text = path.includes('query')
-        ? '{"status":"error","errorType":"internal","error":"Method Not Allowed"}\n'
-        : '{"code":12,"message":"Method Not Allowed","details":[]}\n';
+      const text = '{"code":12,"message":"Method Not Allowed","details":[]}\n';
       t.is(body, method === 'HEAD' ? '' : text);
     });
   }
-}
-
-for (const path of ['/api/v1/query?query=up', '/api/v1/query_range']) {
-  test(`says of ${path} that it is not there yet`, async (t) => {
-    const { ask } = await served(t);
-    const { status: code, body } = await ask(path);
-    t.is(code, 501);
-    t.like(JSON.parse(body), { status: 'error', errorType: 'internal' });
-    t.regex(JSON.parse(body).error, /not served yet/);
-  });
 }
 
 for (const path of [

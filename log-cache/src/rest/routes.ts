@@ -6,6 +6,7 @@
  *     GET /api/v1/tail/SOURCE   as it comes; the same filters, ?start_time
  *     GET /api/v1/meta          ?local_only
  *     GET /api/v1/info
+ *     GET /api/v1/query, …      PromQL (../promql/routes.ts)
  *
  * Clients of before release 2.0 ask for /v1/read, /v1/meta, /v1/promql and /v1/promql_range, and get
  * the same.
@@ -23,8 +24,9 @@ import type { Context, Middleware } from 'koa';
 import { viewOf, visible } from '../access/view.ts';
 import { EnvelopeFilter } from '../envelope-filter.ts';
 import { writtenOnce } from '../meta-bytes.ts';
+import type { Querier } from '../promql/querier.ts';
+import { answerPromQl, isPromQlPath } from '../promql/routes.ts';
 import { ReadError, type Reader } from '../reader.ts';
-import { NO_PROMQL } from '../service.ts';
 import type { Tails } from '../tail/tail.ts';
 import { Compression } from './compression.ts';
 import { placesOf } from './event-id.ts';
@@ -48,6 +50,8 @@ export interface LogCacheRoutesOptions {
    * which is what clients outside know.
    */
   readonly metaDialect?: MetaDialect;
+  /** Who answers PromQL; without it there are no such paths. */
+  readonly querier?: Querier | undefined;
   /** Who gives tails; without it there is no such path. */
   readonly tails?: Tails | undefined;
   /** After how long without events a tail says that it lives. Default 15 s. */
@@ -63,7 +67,7 @@ const OLD_ROOT = '/v1';
 const JSON_TYPE = 'application/json';
 
 export function logCacheRoutes(reader: Reader, options: LogCacheRoutesOptions = {}): Middleware {
-  const { version = VERSION_DEFAULT, uptimeSeconds = uptime, tails } = options;
+  const { version = VERSION_DEFAULT, uptimeSeconds = uptime, tails, querier } = options;
   const { tailHeartbeatMs: heartbeatMs } = options;
   const isProxy = options.metaDialect === 'auth-proxy';
   const writer = new JsonWriter();
@@ -78,8 +82,10 @@ export function logCacheRoutes(reader: Reader, options: LogCacheRoutesOptions = 
     if (path === `${ROOT}/info`) {
       answer(ctx, 200, infoBody(version, uptimeSeconds()));
       ctx.set('Content-Type', 'text/plain; charset=utf-8'); // What Go makes of it.
-    } else if (path === `${ROOT}/query` || path === `${ROOT}/query_range`) {
-      answerQuery(ctx);
+    } else if (querier !== undefined && isPromQlPath(path.slice(ROOT.length + 1))) {
+      const options = { querier, compression };
+      if (isServed(ctx)) await answerPromQl(ctx, path.slice(ROOT.length + 1), options);
+      else answer(ctx, 501, promQlErrorBody('Method Not Allowed'));
     } else if (path === READ || path.startsWith(`${READ}/`)) {
       await answerCall(ctx, () =>
         answerRead(ctx, { reader, writer, compression, path: path.slice(READ.length) }),
@@ -233,10 +239,6 @@ async function answerResult(
 
 function tellMissing(ctx: Context, unreachable: readonly string[]): void {
   if (unreachable.length > 0) ctx.set(PARTIAL_HEADER, unreachable.join(','));
-}
-
-function answerQuery(ctx: Context): void {
-  answer(ctx, 501, promQlErrorBody(isServed(ctx) ? NO_PROMQL : 'Method Not Allowed'));
 }
 
 function answerNotFound(ctx: Context): void {

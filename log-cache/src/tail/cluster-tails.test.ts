@@ -52,7 +52,12 @@ function frontDoor(
   { zones, tls }: Cluster,
   members = staticMembers(zones),
 ): Tails {
-  const reader = createClusterReader({ members, tls, log: silent() });
+  const reader = createClusterReader({
+    metrics: new Metrics({ origin: 'test' }),
+    members,
+    tls,
+    log: silent(),
+  });
   t.teardown(() => reader[Symbol.asyncDispose]());
   return reader;
 }

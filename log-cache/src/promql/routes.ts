@@ -1,0 +1,272 @@
+/**
+ * PromQL over HTTP: what clients of the original ask, and what Grafana's Prometheus data source does.
+ *
+ *     query, query_range               results (format.ts)
+ *     series, labels, label/NAME/values, metadata
+ *     status/buildinfo, status/config, status/flags, rules, alerts, query_exemplars
+ *
+ * All are there by GET and as a form by POST, with Prometheus' parameters. `names=true`, which a data
+ * source can add to all it asks, gives each series its metric's name.
+ *
+ * Errors have Prometheus' body and types. Their status is one whose body the original's clients
+ * read, which is 400 or 500 alone: 400 for all that is the query's, 500 when it took too long.
+ */
+
+import type { Context } from 'koa';
+import { ReadError } from '../read-error.ts';
+import { viewOf } from '../access/view.ts';
+import type { Compression } from '../rest/compression.ts';
+import { readForm } from '../rest/form.ts';
+import { type Form, textParam, textParams } from '../rest/params.ts';
+import { httpStatusOf } from '../rest/status.ts';
+import { timeoutOf } from '../rest/timeout.ts';
+import { badData, type ErrorType, QueryError } from './errors.ts';
+import { jsonText, resultBody } from './format.ts';
+import { parseDuration } from './literals.ts';
+import type { Matcher } from './matcher.ts';
+import { METRIC_NAME } from './names.ts';
+import { boundsOf, instantOf, TIME_MS_MAX, timeOf } from './params.ts';
+import { parse } from './parse.ts';
+import type { Answer, Asker, Querier } from './querier.ts';
+import type { Pace, Series, SeriesType } from './series.ts';
+
+const PARTIAL_HEADER = 'Standpipe-Partial';
+const LABEL_VALUES = /^label\/(.+)\/values$/;
+
+/** What a query's language and API are said to be. */
+const BUILD_INFO = {
+  version: '2.42.0',
+  revision: 'standpipe',
+  branch: '',
+  buildUser: '',
+  buildDate: '',
+  goVersion: '',
+};
+
+/** What there is only so that nobody finds it missing. */
+const FIXED: Readonly<Record<string, unknown>> = {
+  'status/buildinfo': BUILD_INFO,
+  'status/config': { yaml: '' },
+  'status/flags': { 'query.lookback-delta': '5m', 'query.max-samples': '50000000' },
+  rules: { groups: [] },
+  alerts: { alerts: [] },
+  query_exemplars: [],
+};
+
+const STATUSES: Readonly<Record<ErrorType, number>> = {
+  bad_data: 400,
+  execution: 400,
+  timeout: 500,
+  canceled: 499,
+  internal: 500,
+};
+
+const METADATA: Readonly<Record<SeriesType, { readonly type: string; readonly help: string }>> = {
+  counter: { type: 'counter', help: '' },
+  gauge: { type: 'gauge', help: '' },
+  timer: { type: 'gauge', help: 'How long something took.' },
+  log: { type: 'counter', help: 'Log lines that the cache holds.' },
+};
+
+interface Reply {
+  readonly body: Buffer;
+  readonly unreachable: readonly string[];
+}
+
+export interface PromQlRoutesOptions {
+  readonly querier: Querier;
+  readonly compression: Compression;
+}
+
+/** Whether a path, without `/api/v1/`, is one of these. */
+export function isPromQlPath(path: string): boolean {
+  return path in FIXED || path in HANDLERS || LABEL_VALUES.test(path);
+}
+
+/**
+ * Answers at such a path, of the sources that the request may see.
+ */
+export async function answerPromQl(
+  ctx: Context,
+  path: string,
+  { querier, compression }: PromQlRoutesOptions,
+): Promise<void> {
+  const gone = new AbortController();
+  const onClose = (): void => gone.abort();
+  ctx.res.once('close', onClose);
+  try {
+    const { body, unreachable } = await replyTo(ctx, path, querier, gone.signal);
+    ctx.set('Grpc-Metadata-Content-Type', 'application/grpc');
+    if (unreachable.length > 0) ctx.set(PARTIAL_HEADER, unreachable.join(','));
+    answer(ctx, 200, await compression.of(ctx, body));
+  } catch (error) {
+    const { type, status, message } = failureOf(error);
+    answer(
+      ctx,
+      status,
+      Buffer.from(`${jsonText({ status: 'error', errorType: type, error: message })}\n`),
+    );
+  } finally {
+    ctx.res.off('close', onClose);
+  }
+}
+
+function failureOf(error: unknown): {
+  readonly type: ErrorType;
+  readonly status: number;
+  readonly message: string;
+} {
+  if (error instanceof QueryError) {
+    return { type: error.type, status: STATUSES[error.type], message: error.message };
+  }
+  if (!(error instanceof ReadError)) throw error;
+  const status = httpStatusOf(error.code);
+  return { type: status === 400 ? 'bad_data' : 'internal', status, message: error.message };
+}
+
+async function replyTo(
+  ctx: Context,
+  path: string,
+  querier: Querier,
+  signal: AbortSignal,
+): Promise<Reply> {
+  const form = await readForm(ctx);
+  const asker: Asker = {
+    signal,
+    sources: viewOf(ctx)?.sources,
+    timeoutMs: timeoutMsOf(ctx, form),
+    withNames: textParam(form, 'names') === 'true',
+  };
+  if (path in FIXED) return dataOf(FIXED[path], []);
+  const [, label] = LABEL_VALUES.exec(path) ?? [];
+  if (label !== undefined) return labelValues(querier, form, asker, decodedLabel(label));
+  const handler = HANDLERS[path];
+  if (handler === undefined) throw new Error(`${path} is no path of PromQL`);
+  return handler(querier, form, asker);
+}
+
+function timeoutMsOf(ctx: Context, form: Form): number | undefined {
+  const header = timeoutOf(ctx.get('Grpc-Timeout'));
+  const text = textParam(form, 'timeout');
+  if (text === '') return header;
+  const ms = /^\d+(\.\d+)?$/.test(text) ? Number(text) * 1000 : parseDuration(text);
+  if (ms === undefined) throw badData(`cannot parse ${JSON.stringify(text)} to a valid duration`);
+  return Math.min(ms, header ?? ms);
+}
+
+type Handler = (querier: Querier, form: Form, asker: Asker) => Promise<Reply>;
+
+const HANDLERS: Readonly<Record<string, Handler>> = {
+  async query(querier, form, asker) {
+    const query = textParam(form, 'query');
+    return querier.instant(query, instantOf(textParam(form, 'time')), asker, written);
+  },
+  async query_range(querier, form, asker) {
+    const query = textParam(form, 'query');
+    const bounds = boundsOf({
+      start: textParam(form, 'start'),
+      end: textParam(form, 'end'),
+      step: textParam(form, 'step'),
+    });
+    return querier.range(query, bounds, asker, written);
+  },
+  async series(querier, form, asker) {
+    const lists = matchersOf(form);
+    if (lists.length === 0) throw badData('no match[] parameter provided');
+    const { series, unreachable } = await querier.series(lists, timesOf(form), asker);
+    const shown = series.map(({ labels }) => Object.fromEntries(labels));
+    return dataOf(limited(form, shown), unreachable);
+  },
+  async labels(querier, form, asker) {
+    const { series, unreachable } = await found(querier, form, asker);
+    const names = new Set(series.flatMap(({ labels }) => [...labels].map(([name]) => name)));
+    return dataOf(limited(form, [...names].sort()), unreachable);
+  },
+  async metadata(querier, form, asker) {
+    const { series, unreachable } = await found(querier, form, asker);
+    const wanted = textParam(form, 'metric');
+    const byName = new Map<string, unknown[]>();
+    for (const { labels, type, unit } of series) {
+      const name = labels.get(METRIC_NAME);
+      if (byName.has(name) || (wanted !== '' && name !== wanted)) continue;
+      byName.set(name, [{ ...METADATA[type], unit: type === 'timer' ? 'nanoseconds' : unit }]);
+    }
+    const entries = limited(
+      form,
+      [...byName].sort(([a], [b]) => (a < b ? -1 : 1)),
+    );
+    return dataOf(Object.fromEntries(entries), unreachable);
+  },
+};
+
+async function labelValues(
+  querier: Querier,
+  form: Form,
+  asker: Asker,
+  name: string,
+): Promise<Reply> {
+  const { series, unreachable } = await found(querier, form, asker);
+  const values = new Set(series.map(({ labels }) => labels.get(name)));
+  values.delete('');
+  return dataOf(limited(form, [...values].sort()), unreachable);
+}
+
+async function written({ result, unreachable }: Answer, pace: Pace): Promise<Reply> {
+  const warnings = unreachable.map((node) => `the log cache ${node} could not be asked`);
+  return { body: await resultBody(result, warnings, pace), unreachable };
+}
+
+/** The series that a request for labels is about: all of them, if it doesn't say which. */
+function found(
+  querier: Querier,
+  form: Form,
+  asker: Asker,
+): Promise<{ readonly series: readonly Series[]; readonly unreachable: readonly string[] }> {
+  const lists = matchersOf(form);
+  return querier.series(lists.length === 0 ? [[]] : lists, timesOf(form), asker);
+}
+
+function matchersOf(form: Form): readonly (readonly Matcher[])[] {
+  // The brackets have been taken for what they mean in other parameters: one more, empty value.
+  const texts = textParams(form, 'match').filter((text) => text !== '');
+  return texts.map((text) => {
+    const expr = parse(text);
+    if (expr.type === 'selector') return expr.matchers;
+    throw badData(`invalid parameter "match[]": ${JSON.stringify(text)} is no selector`);
+  });
+}
+
+function timesOf(form: Form): { readonly startMs: number; readonly endMs: number } {
+  const start = textParam(form, 'start');
+  const end = textParam(form, 'end');
+  const startMs = start === '' ? -TIME_MS_MAX : timeOf(start);
+  const endMs = end === '' ? TIME_MS_MAX : timeOf(end);
+  if (endMs < startMs) throw badData('end timestamp must not be before start time');
+  return { startMs, endMs };
+}
+
+function limited<T>(form: Form, items: readonly T[]): readonly T[] {
+  const text = textParam(form, 'limit');
+  if (text === '') return items;
+  if (!/^\d{1,9}$/.test(text)) throw badData('limit must be a number');
+  const limit = Number(text);
+  return limit === 0 ? items : items.slice(0, limit);
+}
+
+function decodedLabel(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw badData(`invalid label name: ${JSON.stringify(text)}`);
+  }
+}
+
+function dataOf(data: unknown, unreachable: readonly string[]): Reply {
+  return { body: Buffer.from(`${jsonText({ status: 'success', data })}\n`), unreachable };
+}
+
+function answer(ctx: Context, code: number, body: Buffer): void {
+  ctx.status = code;
+  ctx.set('Content-Type', 'application/json'); // Not by `ctx.type`, which would add a charset.
+  ctx.body = body;
+}

@@ -1,0 +1,154 @@
+/**
+ * PromQL over gRPC: `logcache.v1.PromQLQuerier`, as the original serves it.
+ *
+ * Errors are UNKNOWN with the engine's text. A result is written series by series, so that a large
+ * one holds nobody up, and refused with RESOURCE_EXHAUSTED when it fits no message.
+ */
+
+import * as grpc from '@grpc/grpc-js';
+import { type GrpcService, MAX_MESSAGE_BYTES } from '@standpipe/plumbing';
+import { encodeVarint, logcache, promQlQuerierService, varintSize } from '@standpipe/protos';
+import { MalformedError } from '../messages.ts';
+import { statusOf } from '../status-of.ts';
+import { failed, QueryError } from './errors.ts';
+import { type Result, type Samples, seconds } from './format.ts';
+import type { Labels } from './labels.ts';
+import { boundsOf, instantOf } from './params.ts';
+import type { Answer, Querier } from './querier.ts';
+import type { Pace } from './series.ts';
+
+const { PromQL } = logcache.v1;
+
+type Call = grpc.ServerUnaryCall<Buffer, Buffer>;
+type Callback = grpc.sendUnaryData<Buffer>;
+
+/** Response metadata: the nodes, as ZONE/INDEX, that could not be asked. */
+const PARTIAL_KEY = 'standpipe-partial';
+
+/** The fields of InstantQueryResult. */
+const VECTOR = 2;
+const MATRIX_OF_INSTANT = 3;
+/** The one field of RangeQueryResult. */
+const MATRIX_OF_RANGE = 1;
+const FIELD_1 = 1;
+
+export function promQlService(querier: Querier): GrpcService {
+  return {
+    definition: promQlQuerierService,
+    implementation: {
+      instantQuery: answering(async (request, asker) => {
+        const { query, time } = decode(() => PromQL.InstantQueryRequest.decode(request));
+        const matrix = MATRIX_OF_INSTANT;
+        return querier.instant(query, instantOf(time), asker, (given, pace) =>
+          written(given, matrix, pace),
+        );
+      }),
+      rangeQuery: answering(async (request, asker) => {
+        const { query, start, end, step } = decode(() => PromQL.RangeQueryRequest.decode(request));
+        const matrix = MATRIX_OF_RANGE;
+        return querier.range(query, boundsOf({ start, end, step }), asker, (given, pace) =>
+          written(given, matrix, pace),
+        );
+      }),
+    },
+  };
+}
+
+interface Reply {
+  readonly bytes: Buffer;
+  readonly unreachable: readonly string[];
+}
+
+function answering(
+  reply: (request: Buffer, asker: { readonly signal: AbortSignal }) => Promise<Reply>,
+) {
+  return (call: Call, callback: Callback): void => {
+    const gone = new AbortController();
+    call.on('cancelled', () => gone.abort());
+    reply(call.request, { signal: gone.signal }).then(
+      ({ bytes, unreachable }) => {
+        const trailer = new grpc.Metadata();
+        if (unreachable.length > 0) trailer.set(PARTIAL_KEY, unreachable.join(','));
+        callback(null, bytes, trailer);
+      },
+      (error: unknown) => callback(failure(error)),
+    );
+  };
+}
+
+function failure(error: unknown): Partial<grpc.StatusObject> {
+  if (!(error instanceof QueryError)) return statusOf(error);
+  if (error.type === 'canceled') {
+    return { code: grpc.status.CANCELLED, details: 'context canceled' };
+  }
+  return { code: grpc.status.UNKNOWN, details: error.message };
+}
+
+function decode<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    // protobufjs throws errors of several classes, all of them for what is in the bytes.
+    throw new MalformedError(error instanceof Error ? error.message : String(error), {
+      cause: error,
+    });
+  }
+}
+
+async function written(
+  { result, unreachable }: Answer,
+  matrixField: number,
+  pace: Pace,
+): Promise<Reply> {
+  return { bytes: await encoded(result, matrixField, pace), unreachable };
+}
+
+async function encoded(result: Result, matrixField: number, pace: Pace): Promise<Buffer> {
+  if (result.type === 'string') {
+    throw failed('unhandled expression of type: *promql.StringLiteral');
+  }
+  if (result.type === 'scalar') {
+    const scalar = { time: seconds(result.timeMs), value: result.value };
+    return Buffer.from(PromQL.InstantQueryResult.encode({ scalar }).finish());
+  }
+  const parts: Buffer[] = [];
+  let byteLength = 0;
+  for (const item of result.type === 'vector' ? result.samples : result.series) {
+    const message =
+      'value' in item
+        ? PromQL.Sample.encode({
+            metric: metricOf(item.labels),
+            point: { time: seconds(item.timeMs), value: item.value },
+          })
+        : PromQL.Series.encode({ metric: metricOf(item.labels), points: pointsOf(item) });
+    const bytes = framed(FIELD_1, Buffer.from(message.finish()));
+    parts.push(bytes);
+    byteLength += bytes.length;
+    if (byteLength > MAX_MESSAGE_BYTES) throw tooLarge();
+    if (pace.isDue('value' in item ? 4 : item.times.length * 4)) await pace.pause();
+  }
+  return framed(result.type === 'vector' ? VECTOR : matrixField, Buffer.concat(parts));
+}
+
+function metricOf(labels: Labels): Record<string, string> {
+  return Object.assign(Object.create(null), Object.fromEntries(labels));
+}
+
+function pointsOf({ times, values }: Samples): logcache.v1.PromQL.IPoint[] {
+  return Array.from(times, (time, index) => ({
+    time: seconds(time),
+    value: values[index] ?? Number.NaN,
+  }));
+}
+
+/** A message as a field of another. */
+function framed(field: number, bytes: Buffer): Buffer {
+  const head = Buffer.alloc(1 + varintSize(bytes.length));
+  head[0] = (field << 3) | 2;
+  encodeVarint(head, 1, bytes.length);
+  return Buffer.concat([head, bytes]);
+}
+
+function tooLarge(): QueryError {
+  return failed(`the result is larger than a message of ${MAX_MESSAGE_BYTES} bytes`);
+}
