@@ -215,6 +215,7 @@ test('answers a Send with OK though its owner is dead, and meta with UNKNOWN whe
   const reader = createClusterReader({
     members: staticMembers([{ name: 'az1', addresses: zones[0]?.addresses.slice(1) ?? [] }]),
     tls,
+    metrics: new Metrics({ origin: 'test' }),
     log: silent(),
   });
   t.teardown(() => reader[Symbol.asyncDispose]());
