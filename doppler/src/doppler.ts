@@ -91,9 +91,9 @@ export async function startDoppler(
     });
     opened.unshift(emitter);
     await cache.restore(stop);
-    const { reader, tails } = cache;
+    const { reader, tails, querier } = cache;
     const http = config.logCacheHttp.address
-      ? await listenRest(config.logCacheHttp, { reader, tails, log, metrics })
+      ? await listenRest(config.logCacheHttp, { reader, tails, querier, log, metrics })
       : undefined;
     if (http) opened.unshift(http);
     const services = [

@@ -142,11 +142,8 @@ async function open(
     dopplers: () => upstream.connected,
   });
 
-  const logCache = logCacheRoutes(reader, {
-    tails: reader,
-    querier: reader.querier,
-    metaDialect: 'auth-proxy',
-  });
+  const { querier } = reader;
+  const logCache = logCacheRoutes(reader, { tails: reader, querier, metaDialect: 'auth-proxy' });
   const { app, onUpgrade } = frontDoor({
     doors,
     access,

@@ -3,6 +3,7 @@ import { createLogger, koaApp, listenHttp } from '@standpipe/plumbing';
 import { eventually } from '@standpipe/plumbing/testing';
 import { longOf } from '@standpipe/protos/testing';
 import test, { type ExecutionContext } from 'ava';
+import { setView } from '../access/view.ts';
 import { logCacheNotFound, logCacheRoutes } from '../rest/routes.ts';
 import { type EnvelopeInit, testStore } from '../testing.ts';
 import { SampleBudget } from './pacer.ts';
@@ -324,7 +325,7 @@ async function served(
   const log = createLogger('test', { level: 'silent' });
   const app = koaApp(log, metrics)
     .use(async (ctx, next) => {
-      ctx.state.logCacheSources = sources;
+      setView(ctx, { sources });
       await next();
     })
     .use(logCacheRoutes(testStore().reader, { querier }))

@@ -13,8 +13,8 @@
  */
 
 import type { Context } from 'koa';
-import { ReadError } from '../read-error.ts';
 import { viewOf } from '../access/view.ts';
+import { ReadError } from '../read-error.ts';
 import type { Compression } from '../rest/compression.ts';
 import { readForm } from '../rest/form.ts';
 import { type Form, textParam, textParams } from '../rest/params.ts';
