@@ -55,12 +55,18 @@ export async function throughDoppler(
     readonly loads?: Omit<LoadChoice, 'shape'>;
     readonly copies?: number;
     readonly nodeOptions?: readonly string[];
+    readonly settings?: Readonly<Record<string, string>>;
   } = {},
 ): Promise<DopplerFlow> {
   const count = choice.dopplers ?? 1;
   const names = Array.from({ length: count }, (_, index) => `doppler az1/${index}`);
-  const { nodeOptions = [] } = choice;
-  const started = await stage.start({ names, dopplers: count, nodeOptions: () => nodeOptions });
+  const { nodeOptions = [], settings = {} } = choice;
+  const started = await stage.start({
+    names,
+    dopplers: count,
+    settings,
+    nodeOptions: () => nodeOptions,
+  });
   const dopplers = names.map(started);
   const peers = dopplers.map((doppler) => peerOf(doppler, 'doppler'));
   return {

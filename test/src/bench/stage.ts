@@ -35,6 +35,8 @@ export interface StartOptions {
   /** Where agents send, if not to the Dopplers that are started. */
   readonly dopplerAddress?: string;
   readonly bindingsFile?: string;
+  /** More settings of these processes. */
+  readonly settings?: Readonly<Record<string, string>>;
   /** Arguments for Node before the module of a process. */
   readonly nodeOptions?: (name: string) => readonly string[];
 }
@@ -68,6 +70,7 @@ export class Stage implements AsyncDisposable {
       portOf: await freePorts(listenersOf(zones)),
       certificates: this.certificates,
       ...(options.bindingsFile === undefined ? {} : { bindingsFile: options.bindingsFile }),
+      ...(options.settings === undefined ? {} : { env: options.settings }),
       envOf: settingsFor(options.dopplerAddress),
     });
     const started = new Map<string, ManagedProcess>();

@@ -5,6 +5,7 @@ import { appStreams } from './app-streams.ts';
 import { chain } from './chain.ts';
 import { doppler } from './doppler.ts';
 import { highestRate } from './highest-rate.ts';
+import { journal } from './journal.ts';
 import { latency } from './latency.ts';
 import { messageSize } from './message-size.ts';
 import { metron } from './metron.ts';
@@ -30,5 +31,6 @@ export const SCENARIOS: readonly Scenario[] = [
   statsd,
   latency,
   readUnderWrite,
+  journal,
   soak,
 ];
