@@ -41,8 +41,16 @@ export class LocalReader implements Reader {
   readonly #builder = new BatchBuilder();
   readonly #turns = new Turns();
 
-  constructor(options: { readonly store: Store; readonly metrics: Metrics }) {
+  readonly #searchMs: number;
+
+  constructor(options: {
+    readonly store: Store;
+    readonly metrics: Metrics;
+    /** How long a search may take in all, others' turns included. Default 4 s. */
+    readonly searchMs?: number;
+  }) {
     this.#store = options.store;
+    this.#searchMs = options.searchMs ?? SEARCH_MS_MAX;
     this.#egress = egressMetric(options.metrics);
   }
 
@@ -59,7 +67,7 @@ export class LocalReader implements Reader {
 
   async #gather(sourceId: string, query: Query): Promise<PackedBatch> {
     const walk = new Walk(query);
-    const overMs = performance.now() + SEARCH_MS_MAX;
+    const overMs = performance.now() + this.#searchMs;
     const pieces: PackedBatch[] = [];
     for (;;) {
       const cursor = this.#store.cursor(sourceId);

@@ -79,10 +79,13 @@ export interface TestStore {
   read(source: string, fields?: Partial<ReadRequest>): Promise<PackedBatch>;
 }
 
-export function testStore(options: Omit<StoreOptions, 'metrics'> = {}): TestStore {
+export function testStore(
+  options: Omit<StoreOptions, 'metrics'> & { readonly searchMs?: number } = {},
+): TestStore {
+  const { searchMs = 60_000, ...rest } = options; // A busy machine is no reason to fail.
   const metrics = new Metrics({ origin: 'test' });
-  const store = new Store({ memoryLimitBytes: 4 * 2 ** 20, ...options, metrics });
-  const reader = new LocalReader({ store, metrics });
+  const store = new Store({ memoryLimitBytes: 4 * 2 ** 20, ...rest, metrics });
+  const reader = new LocalReader({ store, metrics, searchMs });
   return {
     store,
     reader,
