@@ -9,9 +9,13 @@ import type { ExecutionContext } from 'ava';
 
 const START = fileURLToPath(new URL('../start.js', import.meta.url));
 
-/** A PORT_OFFSET that hardly another pipeline has. */
+/** A start is some twenty processes, and machines may be slow. */
+const START_LIMIT_MS = 120_000;
+const TEST_LIMIT_MS = 240_000;
+
+/** A PORT_OFFSET that hardly another pipeline has, with ports below those that the system hands out. */
 export function randomOffset(): number {
-  return 10_000 + Math.floor(Math.random() * 20_000);
+  return 10_000 + Math.floor(Math.random() * 12_000);
 }
 
 export interface Local {
@@ -26,8 +30,13 @@ export async function started(
   args: readonly string[],
   offset: number,
 ): Promise<Local> {
+  t.timeout(TEST_LIMIT_MS);
   const local = begun(t, args, offset);
-  await eventually(() => local.screen().includes('Ctrl-C drains'), { timeoutMs: 60_000 });
+  const { child, screen } = local;
+  await eventually(() => child.exitCode !== null || screen().includes('Ctrl-C drains'), {
+    timeoutMs: START_LIMIT_MS,
+  });
+  if (child.exitCode !== null) throw new Error(`npm start ended:\n${screen()}`);
   return local;
 }
 
