@@ -8,6 +8,7 @@ import {
   persistenceSettings,
   type RestSettings,
   restSettings,
+  storeSettings,
 } from '@standpipe/log-cache';
 import {
   type DnsSettings,
@@ -44,6 +45,8 @@ export interface Config {
   readonly logCacheHttp: RestSettings;
   /** Envelopes that the log cache keeps of one source; the oldest go first. */
   readonly maxPerSource: number;
+  /** What one source's envelopes in the log cache and their index may take. */
+  readonly maxBytesPerSource: number;
   /** What all envelopes in the log cache and their indexes may take. */
   readonly memoryLimitBytes: number;
   /** Where the log cache is kept from one start to the next; undefined: nowhere. */
@@ -102,12 +105,7 @@ export function readConfig(vars: Readonly<NodeJS.ProcessEnv> = process.env): Con
       address: 'LOG_CACHE_HTTP_ADDR',
       certificates: [{ cert: 'EXTERNAL_CERT', key: 'EXTERNAL_KEY' }],
     }),
-    maxPerSource: size('MAX_PER_SOURCE', 100_000),
-    memoryLimitBytes: env.count('MEMORY_LIMIT_BYTES', {
-      fallback: 256 * MEBIBYTE,
-      min: 64 * 1024,
-      max: 8 * 1024 * MEBIBYTE,
-    }),
+    ...storeSettings(env),
     persistence: persistenceSettings(env),
     queryTimeoutMs: env.duration('QUERY_TIMEOUT', { fallback: '10s', min: '10ms', max: '10m' }),
     ...placeSettings(env),

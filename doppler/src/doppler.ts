@@ -148,7 +148,8 @@ function openCache(
   config: Config,
   given: Pick<LogCacheOptions, 'members' | 'tls' | 'metrics' | 'log'>,
 ): LogCache {
-  const { zone, maxPerSource, memoryLimitBytes, queryTimeoutMs, persistence } = config;
-  const limits = { maxPerSource, memoryLimitBytes, queryTimeoutMs };
+  const { zone, maxPerSource, maxBytesPerSource, memoryLimitBytes } = config;
+  const { queryTimeoutMs, persistence } = config;
+  const limits = { maxPerSource, maxBytesPerSource, memoryLimitBytes, queryTimeoutMs };
   return createLogCache({ ...given, ...limits, zone, index: placeOf(config), persistence });
 }

@@ -43,6 +43,8 @@ export {
 export { type RestSettings, restSettings } from './rest/settings.ts';
 export { type PersistenceSettings, persistenceSettings } from './restart/settings.ts';
 export {
+  MAX_BYTES_PER_SOURCE_DEFAULT,
+  MAX_BYTES_PER_SOURCE_MIN,
   MAX_PER_SOURCE_DEFAULT,
   MAX_SOURCES_DEFAULT,
   MEMORY_LIMIT_BYTES_DEFAULT,
@@ -52,4 +54,5 @@ export {
   Store,
   type StoreOptions,
 } from './store.ts';
+export { type StoreSettings, storeSettings } from './store-settings.ts';
 export type { Tails } from './tail/tail.ts';

@@ -55,6 +55,7 @@ export interface LogCacheOptions {
   readonly log: Log;
   readonly memoryLimitBytes?: number;
   readonly maxPerSource?: number;
+  readonly maxBytesPerSource?: number;
   readonly maxSources?: number;
   /** How long a PromQL query may take. */
   readonly queryTimeoutMs?: number;

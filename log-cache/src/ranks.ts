@@ -76,6 +76,16 @@ export class Ranks<T extends Ranked> {
     return this.#first[this.#highest];
   }
 
+  /** So many of the largest, in no order within a rank. */
+  largestOf(count: number): T[] {
+    const found: T[] = [];
+    for (let rank = this.#highest; rank >= 0 && found.length < count; rank -= 1) {
+      let item = this.#first[rank];
+      for (; item !== undefined && found.length < count; item = item.after) found.push(item);
+    }
+    return found;
+  }
+
   /** The one whose turn it is among the smallest. */
   smallest(): T | undefined {
     const top = RANKS - 1;

@@ -35,7 +35,7 @@ import { ARENA_BYTES_MAX, ARENA_BYTES_MIN, Arena, bytesOf, NONE } from './arena.
 import { Cursor } from './cursor.ts';
 import { Folder } from './folder.ts';
 import { type Lane, SEGMENT_HEAD_BYTES } from './lane.ts';
-import { type StoreMetrics, storeMetrics } from './metrics.ts';
+import { type SourceFigures, type StoreMetrics, storeMetrics } from './metrics.ts';
 import { createPools, type Pool, type Pools } from './pool.ts';
 import { Ranks } from './ranks.ts';
 import { Source, type SourceOptions, type Tally } from './source.ts';
@@ -94,6 +94,7 @@ export class Store {
   /** The source that is being put to: it is not forgotten meanwhile, even if it has nothing left. */
   #current: Source | undefined;
   #idBytes = 0;
+  #evictionMs = 0;
 
   constructor(options: StoreOptions) {
     this.#arena = new Arena(options.memoryLimitBytes ?? MEMORY_LIMIT_BYTES_DEFAULT);
@@ -119,10 +120,7 @@ export class Store {
       maxCount,
       maxBytes,
     };
-    this.#metrics = storeMetrics(options.metrics, {
-      size: () => this.#tally.stored,
-      periodMs: () => this.#periodMs(),
-    });
+    this.#metrics = storeMetrics(options.metrics, this);
   }
 
   /** How many envelopes are held. */
@@ -146,6 +144,25 @@ export class Store {
 
   get limitBytes(): number {
     return this.#arena.limitBytes;
+  }
+
+  /** How long making room took, the last time that there was none. */
+  get evictionMs(): number {
+    return this.#evictionMs;
+  }
+
+  /** So many of the sources that take the most memory. */
+  largest(count: number): readonly SourceFigures[] {
+    return this.#ranks.largestOf(count);
+  }
+
+  /** How old the oldest envelope is that the store holds; 0, if it holds none. */
+  periodMs(): number {
+    let oldest: bigint | undefined;
+    for (const { timeline } of this.#all) {
+      if (oldest === undefined || timeline.oldest < oldest) oldest = timeline.oldest;
+    }
+    return oldest === undefined ? 0 : Number((nowNanoseconds() - oldest) / NANOSECONDS_PER_MS);
   }
 
   /** Keeps the envelopes of a scanned batch; only those with a 1 in `mine`, if that is given. */
@@ -230,11 +247,14 @@ export class Store {
     const wanted = Math.min(blockClass, this.#arena.classMax);
     // One class smaller will do as well, lest memory that is cut up lies idle.
     let address = this.#takeDownTo(wanted, Math.max(least, wanted - 1));
+    if (address !== NONE) return address;
+    const start = performance.now();
     for (let evictions = 0; address === NONE && evictions < EVICTIONS_MAX; evictions += 1) {
       if (!this.#evict()) break;
       // The first eviction most often frees just such a block; if not, a smaller one will do.
       address = this.#takeDownTo(wanted, least);
     }
+    this.#evictionMs = performance.now() - start;
     return address;
   }
 
@@ -338,14 +358,6 @@ export class Store {
     this.#sources.deleteString(source.id);
     this.#all.delete(source);
     this.#idBytes -= Buffer.byteLength(source.id);
-  }
-
-  #periodMs(): number {
-    let oldest: bigint | undefined;
-    for (const { timeline } of this.#all) {
-      if (oldest === undefined || timeline.oldest < oldest) oldest = timeline.oldest;
-    }
-    return oldest === undefined ? 0 : Number((nowNanoseconds() - oldest) / NANOSECONDS_PER_MS);
   }
 }
 

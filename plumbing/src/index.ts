@@ -37,11 +37,13 @@ export { koaApp } from './koa-app.ts';
 export { ListenError } from './listen-error.ts';
 export { createLogger, type Fields, type Log, type LoggerOptions, type LogLevel } from './log.ts';
 export {
+  type Collection,
   type Counter,
   type Gauge,
   type GaugeOptions,
   type Labels,
   Metrics,
+  type Sample,
   type Series,
 } from './metrics.ts';
 export {

@@ -43,6 +43,20 @@ export interface Series {
   readonly value: number;
 }
 
+/** One value of a collection. */
+export interface Sample {
+  readonly labels: Labels;
+  readonly value: number;
+}
+
+/** Series that are found only when somebody looks. */
+export interface Collection {
+  readonly name: string;
+  readonly help: string;
+  readonly type: 'counter' | 'gauge';
+  readonly read: () => Iterable<Sample>;
+}
+
 interface Family {
   readonly name: string;
   readonly help: string;
@@ -57,6 +71,7 @@ export class Metrics {
   readonly tags: Labels;
   /** By their names as Prometheus knows them. */
   readonly #families = new Map<string, Family>();
+  readonly #collections: Collection[] = [];
 
   constructor(options: { readonly origin: string; readonly tags?: Labels }) {
     this.origin = options.origin;
@@ -86,6 +101,14 @@ export class Metrics {
     this.#families.get(shown(name))?.series.delete(keyOf(labels));
   }
 
+  /**
+   * Tells series that come and go, such as the largest of many. They stand in the Prometheus text
+   * and nowhere else. Their number is the collection's own to bound.
+   */
+  collect(collection: Collection): void {
+    this.#collections.push(collection);
+  }
+
   /** All values as they are now. */
   *series(): Iterable<Series> {
     for (const family of this.#families.values()) yield* family.series.values();
@@ -95,7 +118,12 @@ export class Metrics {
   async text(): Promise<string> {
     const registry = new Registry();
     registry.setDefaultLabels(this.tags);
-    for (const family of this.#families.values()) expose(family, registry);
+    for (const family of this.#families.values()) {
+      expose(family, [...family.series.values()], registry);
+    }
+    for (const collection of this.#collections) {
+      expose(collection, [...collection.read()], registry);
+    }
     return registry.metrics();
   }
 
@@ -150,20 +178,22 @@ class Value implements Counter, Gauge, Series {
   }
 }
 
-/** Hands a family's values to prom-client, which knows how to write them. */
-function expose(family: Family, registry: Registry): void {
-  const { help, type, series } = family;
+/** Hands values to prom-client, which knows how to write them. */
+function expose(
+  family: Pick<Family, 'name' | 'help' | 'type'>,
+  samples: readonly Sample[],
+  registry: Registry,
+): void {
+  const { help, type } = family;
   const name = shown(family.name);
-  const labelNames = [
-    ...new Set([...series.values()].flatMap(({ labels }) => Object.keys(labels))),
-  ];
+  const labelNames = [...new Set(samples.flatMap(({ labels }) => Object.keys(labels)))];
   const options = { name, help, labelNames, registers: [registry] };
   if (type === 'counter') {
     const counter = new PromCounter(options);
-    for (const { labels, value } of series.values()) counter.inc(labels, value);
+    for (const { labels, value } of samples) counter.inc(labels, value);
   } else {
     const gauge = new PromGauge(options);
-    for (const { labels, value } of series.values()) gauge.set(labels, value);
+    for (const { labels, value } of samples) gauge.set(labels, value);
   }
 }
 
