@@ -21,7 +21,9 @@ test('tells what came to the fifty sources that take the most memory, and to no 
     put(...Array.from({ length: 1 + 40 * (n % 6) }, (_, index) => line(`source ${n}`, index)));
   }
   const text = await metrics.text();
-  const ingress = [...text.matchAll(/^log_cache_source_ingress{source_id="source (\d+)"} (\d+)$/gm)];
+  const ingress = [
+    ...text.matchAll(/^log_cache_source_ingress{source_id="source (\d+)"} (\d+)$/gm),
+  ];
   t.is(ingress.length, 50);
   for (const [, n, count] of ingress) t.is(Number(count), 1 + 40 * (Number(n) % 6));
   t.false(ingress.some(([, n]) => Number(n) % 6 === 0));
