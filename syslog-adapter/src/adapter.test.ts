@@ -171,8 +171,10 @@ test('while a stream is replaced no line is missed and none comes twice', async 
   await bind([APP, first]);
   let sent = 0;
   await eventually(() => {
-    proxy.sendLines(APP, sent, sent + 10);
-    sent += 10;
+    if (proxy.requests.length < 2) {
+      proxy.sendLines(APP, sent, sent + 10);
+      sent += 10;
+    }
     return proxy.requests.length === 2 && proxy.readers.length === 1;
   });
   proxy.sendLines(APP, sent, sent + 10);

@@ -71,6 +71,8 @@ export class ServerCall extends EventEmitter {
     this.#reader = new MessageReader(options.receiveBytesMax);
     stream.on('data', this.#onData);
     stream.on('end', this.#onHalfClosed);
+    // The first comes at once, the second only when nothing more is to be read or written.
+    stream.on('aborted', this.#onAborted);
     stream.on('close', this.#onClose);
     stream.on('finish', () => this.emit('finish'));
     // That it broke is told by its close.
@@ -268,6 +270,10 @@ export class ServerCall extends EventEmitter {
     this.#hasToldEnd = true;
     this.emit('end');
   }
+
+  readonly #onAborted = (): void => {
+    if (!this.#hasEnded) this.#cancel();
+  };
 
   readonly #onClose = (): void => {
     if (!this.#hasEnded) this.#cancel();

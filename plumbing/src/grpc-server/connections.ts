@@ -58,9 +58,18 @@ export class Connections {
 
   #ping(session: ServerHttp2Session): void {
     if (session.destroyed || session.closed) return;
-    const late = setTimeout(() => session.destroy(), this.#options.keepaliveLimitMs);
+    let isAnswered = false;
+    const late = setTimeout(() => {
+      // If it was this process that was busy, the answer is there by now and only has to be read.
+      setImmediate(() => {
+        if (!isAnswered) session.destroy();
+      });
+    }, this.#options.keepaliveLimitMs);
     late.unref();
-    const isSent = session.ping(() => clearTimeout(late));
+    const isSent = session.ping(() => {
+      isAnswered = true;
+      clearTimeout(late);
+    });
     if (!isSent) clearTimeout(late); // There are ten on their way already, each with its own limit.
   }
 }

@@ -146,7 +146,7 @@ test('a handler that throws ends its own call only', async (t) => {
 });
 
 test('a peer that answers no ping is hung up on, and one that answers is not', async (t) => {
-  const { listener, session } = await serving(t, { keepaliveMs: 30, keepaliveLimitMs: 200 });
+  const { listener, session } = await serving(t, { keepaliveMs: 100, keepaliveLimitMs: 1500 });
   const silent = createConnection(listener.port, '127.0.0.1');
   t.teardown(() => silent.destroy());
   // The preface and empty settings; then it reads, and says nothing more.
