@@ -7,10 +7,9 @@ import {
   Env,
   type KeyPairFiles,
   type ObservabilityConfig,
-  observabilitySettings,
   type TlsFiles,
-  tlsSettings,
 } from '@standpipe/plumbing';
+import { internalTlsSettings, metricsSettings } from '../process-settings.ts';
 
 export interface SyslogServerConfig {
   /** Where syslog is taken (TCP). */
@@ -34,7 +33,7 @@ export interface SyslogServerConfig {
 }
 
 /** Settings of the original that have no use here. */
-const UNUSED: readonly string[] = ['USE_RFC339', 'DEBUG_METRICS'];
+const UNUSED: readonly string[] = ['USE_RFC339'];
 
 export function readConfig(vars: Readonly<NodeJS.ProcessEnv> = process.env): SyslogServerConfig {
   const env = new Env(vars, { exempt: UNUSED });
@@ -53,7 +52,7 @@ export function readConfig(vars: Readonly<NodeJS.ProcessEnv> = process.env): Sys
     trim: env.flag('SYSLOG_TRIM_MESSAGE_WHITESPACE', { fallback: true }),
     byLineFeeds: env.flag('SYSLOG_NON_TRANSPARENT_FRAMING'),
     maxConnections: env.count('SYSLOG_MAX_CONNECTIONS', { fallback: 10_000, min: 1, max: 100_000 }),
-    observability: metricsSettings(env),
+    observability: metricsSettings(env, { port: 0 }),
   };
   env.done();
   return config;
@@ -76,7 +75,7 @@ function listenTls(env: Env): KeyPairFiles | TlsFiles | undefined {
 function destination(env: Env): SyslogServerConfig['destination'] {
   const cache = env.address('LOG_CACHE_ADDR', { fallback: '' });
   const agent = env.address('AGENT_ADDRESS', { fallback: '' });
-  const tls = destinationTls(env);
+  const tls = internalTlsSettings(env);
   if (cache === '' && agent === '') env.mistake('LOG_CACHE_ADDR', 'must be set, or AGENT_ADDRESS');
   if (cache !== '' && agent !== '') {
     env.mistake('AGENT_ADDRESS', 'and LOG_CACHE_ADDR are both set: one of them is sent to');
@@ -84,23 +83,4 @@ function destination(env: Env): SyslogServerConfig['destination'] {
   return agent === ''
     ? { kind: 'log-cache', address: cache, tls }
     : { kind: 'agent', address: agent, tls };
-}
-
-/** As in the original, any one that is set turns TLS on; all are needed then. */
-function destinationTls(env: Env): TlsFiles | undefined {
-  const names = { ca: 'CA_PATH', cert: 'CERT_PATH', key: 'KEY_PATH' };
-  const isSet = Object.values(names).some((name) => env.optional(name) !== undefined);
-  return isSet ? tlsSettings(env, names) : undefined;
-}
-
-/** With the three files metrics are HTTPS, for those with a certificate. */
-function metricsSettings(env: Env): ObservabilityConfig {
-  const settings = observabilitySettings(env);
-  const names = {
-    ca: 'METRICS_CA_FILE_PATH',
-    cert: 'METRICS_CERT_FILE_PATH',
-    key: 'METRICS_KEY_FILE_PATH',
-  };
-  const isSet = Object.values(names).some((name) => env.optional(name) !== undefined);
-  return isSet ? { ...settings, metricsTls: tlsSettings(env, names) } : settings;
 }

@@ -1,0 +1,53 @@
+/**
+ * The REST API in front of a Log Cache that stands alone.
+ *
+ *     HTTP ──▶ guard, if UAA and Cloud Controller are set ──▶ routes ══ gRPC ══▶ node ══▶ owners
+ *
+ * It keeps nothing, and serves `info` while the node is not there.
+ */
+
+import { createLogger, type Log, Metrics, observability, readTls } from '@standpipe/plumbing';
+import { LogCacheClient } from '../client.ts';
+import { listenRest } from '../rest/listen.ts';
+import type { GatewayConfig } from './config.ts';
+import { NodeReader } from './node-reader.ts';
+
+export interface Gateway extends AsyncDisposable {
+  /** `host:port` as bound. */
+  readonly address: string;
+  readonly metricsPort: number;
+}
+
+export async function startGateway(
+  config: GatewayConfig,
+  log: Log = createLogger('log-cache-gateway'),
+): Promise<Gateway> {
+  const metrics = new Metrics({ origin: 'log-cache-gateway' });
+  const opened: AsyncDisposable[] = [];
+  const closeAll = async (): Promise<void> => {
+    for (const one of opened.toReversed()) await one[Symbol.asyncDispose]();
+  };
+  try {
+    const told = await observability(config.observability, metrics, log);
+    opened.push(told);
+    const client = new LogCacheClient({
+      address: config.logCacheAddress,
+      tls: config.tls && readTls(config.tls, { log, metrics }),
+    });
+    opened.push(client);
+    const listener = await listenRest(config.rest, {
+      reader: new NodeReader(client),
+      log,
+      metrics,
+    });
+    opened.push(listener);
+    return {
+      address: listener.address,
+      metricsPort: told.port,
+      [Symbol.asyncDispose]: closeAll,
+    };
+  } catch (error) {
+    await closeAll();
+    throw error;
+  }
+}

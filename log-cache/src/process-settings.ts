@@ -1,0 +1,55 @@
+/** Settings that the processes of log-cache-release have in common. */
+
+import {
+  type Env,
+  formatAddress,
+  isLoopback,
+  type ObservabilityConfig,
+  observabilitySettings,
+  parseAddress,
+  type TlsFiles,
+  tlsSettings,
+} from '@standpipe/plumbing';
+
+/** CA_PATH, CERT_PATH, KEY_PATH: as in the original, any one turns TLS on; all are needed then. */
+export function internalTlsSettings(env: Env): TlsFiles | undefined {
+  return tlsIfAny(env, { ca: 'CA_PATH', cert: 'CERT_PATH', key: 'KEY_PATH' });
+}
+
+/** METRICS_PORT and, for HTTPS there, METRICS_*_FILE_PATH; profiles with DEBUG_METRICS only. */
+export function metricsSettings(
+  env: Env,
+  { port: fallback }: { readonly port: number },
+): ObservabilityConfig {
+  const settings = observabilitySettings(env);
+  const metricsTls = tlsIfAny(env, {
+    ca: 'METRICS_CA_FILE_PATH',
+    cert: 'METRICS_CERT_FILE_PATH',
+    key: 'METRICS_KEY_FILE_PATH',
+  });
+  return {
+    ...settings,
+    metricsPort: env.count('METRICS_PORT', { fallback, min: 0, max: 65_535 }),
+    pprofPort: env.flag('DEBUG_METRICS', { fallback: false }) ? settings.pprofPort : undefined,
+    ...(metricsTls && { metricsTls }),
+  };
+}
+
+/**
+ * An address to listen on as `host:port`. Where it says every interface, and there is no TLS, that
+ * is this machine alone: what anybody may read and write is not for others.
+ */
+export function nearUnlessSecure(address: string, secure: boolean): string {
+  const parsed = parseAddress(address);
+  if (secure || parsed === undefined || isLoopback(parsed.host)) return address;
+  const isEverywhere = parsed.host === '0.0.0.0' || parsed.host === '::' || parsed.host === '';
+  return isEverywhere ? formatAddress({ host: '127.0.0.1', port: parsed.port }) : address;
+}
+
+function tlsIfAny(
+  env: Env,
+  names: { readonly ca: string; readonly cert: string; readonly key: string },
+): TlsFiles | undefined {
+  const isSet = Object.values(names).some((name) => env.optional(name) !== undefined);
+  return isSet ? tlsSettings(env, names) : undefined;
+}
