@@ -113,8 +113,8 @@ export class Collector {
       of = envelope.bytes;
       from = envelope.bodyStart;
       to = envelope.bodyEnd;
-      if (of === bytes)
-        skeletons.remember(bytes, { start, end, bodyStart: from, bodyEnd: to }, base);
+      // An envelope with its message in pieces has been written anew, and is no model for others.
+      if (of === bytes) skeletons.remember(bytes, start, end, base);
     }
     if (kind === Kind.gauge) this.#addGauge(of, from, to, base, timeMs);
     else if (kind === Kind.log) this.#addLog(of, from, to, base, timeMs);
@@ -199,7 +199,7 @@ export class Collector {
   }
 
   #nameOf(bytes: Uint8Array, start: number, end: number): Name {
-    return this.#names.of(bytes, start, end, (from, to) => {
+    return this.#names.again(bytes, start, end, (from, to) => {
       const text = sanitised(textOf(bytes, from, to));
       return { text, isWanted: text !== LOG_LINES && this.#isNameWanted(text) };
     });
