@@ -137,6 +137,11 @@ export class Store {
     return this.#sources.size;
   }
 
+  /** Every source, with how many of its envelopes were given up. */
+  get sources(): Iterable<Pick<Source, 'id' | 'expired'>> {
+    return this.#all;
+  }
+
   /** The memory of all segments and indexes; never above the budget. */
   get usedBytes(): number {
     return this.#arena.usedBytes;

@@ -374,7 +374,7 @@ test('a journal whose disk can not follow drops, counts, and does not wait', asy
   const kept = await openKept(folder, { journal: true, memoryLimitBytes: 128 * 2 ** 20 });
   const put = 1000;
   // In one turn, in which nothing can be written.
-  for (let n = 0; n < put; n += 1) kept.put(largeLine('a', n, n, 100_000));
+  for (let n = 0; n < put; n += 1) kept.put(largeLine(`source-${n % 10}`, n, n, 100_000));
   t.is(kept.store.size, put);
   const dropped = metricOf(kept.metrics, 'log_cache_journal_dropped') ?? 0;
   t.true(dropped > 0 && dropped < put);

@@ -86,7 +86,8 @@ class SnapshotWriter {
   async run(): Promise<SnapshotResult> {
     const { store, segment, ordinal, deadline } = this.#options;
     this.#buffer.addFileHead({ kind: FileKind.snapshot, number: segment, ordinal: ordinal() });
-    for (const [id, { expired }] of store.meta()) {
+    // Those that come meanwhile are in the journal whole.
+    for (const { id, expired } of [...store.sources]) {
       if (deadline.aborted) break;
       await this.#writeSource(id, expired);
     }
