@@ -10,6 +10,7 @@
  *     --rate X       the suite at X times its rates, for a slow machine
  *     --json         one JSON text at the end, instead of lines
  *     --write        puts the tables into docs/benchmarks.md and docs/scaling.md, and keeps the ratios
+ *     --note TEXT    with --write: on what machine, after the commit and the command
  *     --check        compares with the ratios that are kept; what is worse by over 15 % is run once
  *                    more, and if it still is, the run fails
  *
@@ -43,7 +44,8 @@ const { values, positionals } = parseArgs({
   options: {
     seconds: { type: 'string' },
     shape: { type: 'string' },
-    rate: { type: 'string', default: '1' },
+    rate: { type: 'string' },
+    note: { type: 'string' },
     json: { type: 'boolean', default: false },
     write: { type: 'boolean', default: false },
     check: { type: 'boolean', default: false },
@@ -53,7 +55,10 @@ const PROFILE = 'profile';
 const micros = microBenchmarks();
 refuseMistakes();
 
+const kept = await readFigures();
 const suiteSeconds = Number(values.seconds ?? 3);
+// Ratios depend on the rate: a busy process has more to do at once, and so less for each.
+const rateFactor = Number(values.rate ?? (values.check ? kept.rateFactor : 1));
 const found = await run(positionals);
 if (values.json) process.stdout.write(`${JSON.stringify(found, undefined, 2)}\n`);
 if (values.write) await write(found);
@@ -67,7 +72,7 @@ async function run(words) {
     await playSuite({
       words,
       seconds: suiteSeconds,
-      rateFactor: Number(values.rate),
+      rateFactor,
       shape: values.shape,
       onPlayed: (outcome) => {
         const rows = rowsOf(outcome);
@@ -81,7 +86,7 @@ async function run(words) {
     results.profiles = await profileProcesses({
       shape: values.shape ?? 'lean',
       seconds: suiteSeconds,
-      rateFactor: Number(values.rate),
+      rateFactor,
     });
     say(['', profileTables(results.profiles)]);
   }
@@ -112,9 +117,12 @@ async function runMicro({ name, module }, results) {
 /** Keeps ratios, and the tables of what was run; what was not run stays as it was. */
 async function write({ rows, profiles, ratios }) {
   const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim();
-  const command = ['npm run bench --', ...process.argv.slice(2)].join(' ');
-  await writeFigures({ commit, command, ratios });
-  const made = `Of commit \`${commit}\`, Node ${process.version}, by \`${command}\`.`;
+  const { note } = values;
+  const args = process.argv.slice(2).filter((arg) => arg !== '--note' && arg !== note);
+  const command = ['npm run bench --', ...args].join(' ');
+  await writeFigures({ commit, command, rateFactor, ratios });
+  const where = note === undefined ? '' : `, ${note}`;
+  const made = `Of commit \`${commit}\`, Node ${process.version}, by \`${command}\`${where}.`;
   await writeDocs('benchmarks.md', {
     ...(rows.length > 0 ? { suite: `${made}\n\n${markdownTable(rows)}` } : {}),
     ...(profiles.length > 0 ? { profile: `${made}\n\n${profileTables(profiles)}` } : {}),
@@ -125,7 +133,6 @@ async function write({ rows, profiles, ratios }) {
 
 /** Fails if something is worse twice. */
 async function check(ratios) {
-  const kept = await readFigures();
   const worse = losses(kept.ratios, ratios);
   if (worse.length === 0) {
     say([`\nnothing of ${Object.keys(ratios).length} is worse than at ${kept.commit}`]);

@@ -15,6 +15,8 @@ export interface KeptFigures {
   /** The commit that was measured, and the command. */
   readonly commit: string;
   readonly command: string;
+  /** At which of their rates the scenarios were played. */
+  readonly rateFactor: number;
   readonly ratios: Ratios;
 }
 
@@ -35,12 +37,12 @@ export async function readFigures(): Promise<KeptFigures> {
 }
 
 /** Keeps figures; those of other names stay as they were. */
-export async function writeFigures({ commit, command, ratios }: KeptFigures): Promise<void> {
+export async function writeFigures({ ratios, ...made }: KeptFigures): Promise<void> {
   const before = await readFigures();
   const all = Object.entries({ ...before.ratios, ...ratios }).toSorted(([a], [b]) =>
     a < b ? -1 : 1,
   );
-  const kept = { commit, command, ratios: Object.fromEntries(all.map(rounded)) };
+  const kept = { ...made, ratios: Object.fromEntries(all.map(rounded)) };
   await writeFile(FILE, `${JSON.stringify(kept, undefined, 2)}\n`);
 }
 
