@@ -115,9 +115,13 @@ export class LogCacheClient implements AsyncDisposable {
     return tailOver(this.#client, request, options);
   }
 
-  /** Gives the series of the node's own store; one of the original's has no such call. */
-  select(selection: Selection, pace: Pace): Promise<readonly Series[]> {
-    return selectOver(this.#client, selection, pace);
+  /** Gives the series of the node's own store, if `local`, else of all; the original has no such call. */
+  select(
+    selection: Selection,
+    pace: Pace,
+    options: { readonly local: boolean },
+  ): Promise<readonly Series[]> {
+    return selectOver(this.#client, selection, pace, options);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -156,7 +156,7 @@ export function createLogCache(options: LogCacheOptions): LogCache {
       localTails: new LocalTails(hub),
       clusterTails: tails,
       querier,
-      series: { local: localSeries, budget, timeoutMs },
+      series: { local: localSeries, cluster: series, budget, timeoutMs },
       metrics,
     }),
     async [Symbol.asyncDispose](): Promise<void> {

@@ -8,9 +8,11 @@
 
 import { createLogger, type Log, Metrics, observability, readTls } from '@standpipe/plumbing';
 import { LogCacheClient } from '../client.ts';
+import { Querier } from '../promql/querier.ts';
 import { listenRest } from '../rest/listen.ts';
 import type { GatewayConfig } from './config.ts';
 import { NodeReader } from './node-reader.ts';
+import { NodeSeries } from './node-series.ts';
 
 export interface Gateway extends AsyncDisposable {
   /** `host:port` as bound. */
@@ -37,6 +39,7 @@ export async function startGateway(
     opened.push(client);
     const listener = await listenRest(config.rest, {
       reader: new NodeReader(client),
+      querier: new Querier({ source: new NodeSeries(client), metrics }),
       log,
       metrics,
     });

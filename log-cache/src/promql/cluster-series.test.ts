@@ -3,12 +3,14 @@ import { listenGrpc, Metrics, readTls, staticMembers, type Zone } from '@standpi
 import { testTls } from '@standpipe/plumbing/testing';
 import { ownerOf } from '@standpipe/protos';
 import test, { type ExecutionContext } from 'ava';
+import { LogCacheClient } from '../client.ts';
+import { NodeSeries } from '../gateway/node-series.ts';
 import { createClusterReader, createLogCache } from '../log-cache.ts';
 import { batchOf, type EnvelopeInit } from '../testing.ts';
 import { both, cluster, OF_SHARD_0, OF_SHARD_1, silent } from '../testing-cluster.ts';
 import { QueryError } from './errors.ts';
 import { Pacer, SampleBudget } from './pacer.ts';
-import type { Answer, Querier } from './querier.ts';
+import { type Answer, Querier } from './querier.ts';
 import { selectFrom } from './series-client.ts';
 import { ANYBODY, counterAt, gaugeAt, linesOf, logAt } from './testing.ts';
 
@@ -148,6 +150,25 @@ test('a node of the original is read page by page', async (t) => {
     });
   }
   t.deepEqual((await ask(ours.querier, 'sum(log_lines_total)', NOW)).lines, ['{} 2']);
+});
+
+test('whoever asks one node, and not for its own store, has what all nodes have', async (t) => {
+  const { nodes, tls } = await cluster(t, { az1: 2 });
+  const [first, second] = both(nodes);
+  second.cache.put(batchOf([gaugeAt(NOW, { x: 2 }, { source: OF_SHARD_1 })]));
+  const client = new LogCacheClient({ address: first.listener.address, tls });
+  t.teardown(() => client[Symbol.asyncDispose]());
+  const metrics = new Metrics({ origin: 'test' });
+  const querier = new Querier({ source: new NodeSeries(client), metrics });
+  t.deepEqual((await ask(querier, 'sum(x)')).lines, ['{} 2']);
+});
+
+test('a node that is not there is an error for who has no other', async (t) => {
+  const client = new LogCacheClient({ address: '127.0.0.1:1', tls: undefined });
+  t.teardown(() => client[Symbol.asyncDispose]());
+  const metrics = new Metrics({ origin: 'test' });
+  const querier = new Querier({ source: new NodeSeries(client), metrics });
+  await t.throwsAsync(ask(querier, 'x'), { instanceOf: QueryError });
 });
 
 /** A source that the node of this index owns, of two. */

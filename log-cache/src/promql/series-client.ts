@@ -1,5 +1,5 @@
 /**
- * Asks another node for the series of its own store.
+ * Asks another node for the series of its own store, or for those that it can get.
  *
  * One of ours gives them as they are. One of the original's answers UNIMPLEMENTED, and is read page
  * by page, as the original's own PromQL does: envelopes of a thousand at a time, each next page from
@@ -9,6 +9,7 @@
 import * as grpc from '@grpc/grpc-js';
 import { Batch, Kind, nowNanoseconds, scanBatch, seriesService } from '@standpipe/protos';
 import type { LogCacheClient } from '../client.ts';
+import { LOCAL_KEY } from '../local-key.ts';
 import { readRequest } from '../reader.ts';
 import { isServiceError } from '../refusals.ts';
 import { Collector } from './collector.ts';
@@ -26,17 +27,27 @@ const PAGE_COUNT = 1000;
 const NANOSECONDS_PER_MS = 1_000_000n;
 const INT64_MIN = -(2n ** 63n);
 
+/** Whose series are wanted: the node's own, or, as it finds them, all. */
+export interface Where {
+  readonly local: boolean;
+}
+
+const HERE: Where = { local: true };
+
 /** Rejects with a QueryError, or with a ServiceError when the node can't be asked. */
 export async function selectFrom(
   client: Pick<LogCacheClient, 'select' | 'read' | 'meta'>,
   selection: Selection,
   pace: Pace,
+  where: Where = HERE,
 ): Promise<readonly Series[]> {
   try {
-    return await client.select(selection, pace);
+    return await client.select(selection, pace, where);
   } catch (error) {
     if (!isServiceError(error)) throw error;
-    if (error.code === grpc.status.UNIMPLEMENTED) return selectByPages(client, selection, pace);
+    if (error.code === grpc.status.UNIMPLEMENTED) {
+      return selectByPages(client, selection, { pace, where });
+    }
     if (pace.signal.aborted) throw canceled();
     if (error.code === grpc.status.RESOURCE_EXHAUSTED) throw failed(error.details);
     throw error;
@@ -48,17 +59,20 @@ export async function selectOver(
   client: grpc.Client,
   selection: Selection,
   pace: Pace,
+  { local }: Where,
 ): Promise<Series[]> {
   const { path, requestSerialize, responseDeserialize } = seriesService.select;
   const leftMs = Math.max(0, pace.deadlineMs - Date.now());
   const deadline = Date.now() + leftMs * DEADLINE_PART;
   const request = encodeSelection(selection);
+  const metadata = new grpc.Metadata();
+  if (local) metadata.set(LOCAL_KEY, 'true');
   const call = client.makeServerStreamRequest(
     path,
     requestSerialize,
     responseDeserialize,
     request,
-    new grpc.Metadata(),
+    metadata,
     { deadline },
   );
   const cancel = (): void => call.cancel();
@@ -108,13 +122,13 @@ function concatenated(columns: readonly Float64Array[]): Float64Array {
 async function selectByPages(
   client: Pick<LogCacheClient, 'select' | 'read' | 'meta'>,
   selection: Selection,
-  pace: Pace,
+  how: { readonly pace: Pace; readonly where: Where },
 ): Promise<readonly Series[]> {
   const collector = new Collector(selection);
   const matchers = selection.matchers.filter(({ name }) => name === SOURCE_ID);
-  for (const id of sourcesOf(selection) ?? (await client.meta(true)).keys()) {
+  for (const id of sourcesOf(selection) ?? (await client.meta(how.where.local)).keys()) {
     if (matchers.every((matcher) => matcher.matches(id))) {
-      await readPages(client, id, { selection, collector, pace });
+      await readPages(client, id, { selection, collector, ...how });
     }
   }
   return collector.take();
@@ -127,9 +141,10 @@ async function readPages(
     readonly selection: Selection;
     readonly collector: Collector;
     readonly pace: Pace;
+    readonly where: Where;
   },
 ): Promise<void> {
-  const { selection, collector, pace } = into;
+  const { selection, collector, pace, where } = into;
   const kinds = [Kind.log, Kind.counter, Kind.gauge, Kind.timer];
   const end = nanosecondsOf(selection.endMs) + 1000n * NANOSECONDS_PER_MS;
   const now = nowNanoseconds();
@@ -143,7 +158,7 @@ async function readPages(
   let startTime = collector.wantsLogs ? INT64_MIN : nanosecondsOf(selection.startMs);
   while (startTime <= request.endTime) {
     const fields = { ...request, startTime };
-    const found = await client.read(readRequest(sourceId, fields), { local: true });
+    const found = await client.read(readRequest(sourceId, fields), where);
     const held = collector.count;
     scanBatch(found.bytes, page); // The client has scanned it before.
     for (let index = 0; index < page.count; index += 1) {

@@ -1,5 +1,6 @@
 /**
- * Gives other nodes the series of this node's own store: standpipe.v1.SeriesStore.
+ * Gives other nodes the series of this node's own store, and others those of all:
+ * standpipe.v1.SeriesStore.
  *
  * What is on its way to one of them is a response of half a megabyte or so: the next is written when
  * the one before was taken. The samples count in this node's budget until all are gone.
@@ -8,6 +9,7 @@
 import * as grpc from '@grpc/grpc-js';
 import type { GrpcService } from '@standpipe/plumbing';
 import { seriesService as definition } from '@standpipe/protos';
+import { LOCAL_KEY } from '../local-key.ts';
 import { statusOf } from '../status-of.ts';
 import { QueryError } from './errors.ts';
 import { Pacer, type SampleBudget } from './pacer.ts';
@@ -17,7 +19,9 @@ import { decodeSelection, encodeSeries } from './series-wire.ts';
 type Call = grpc.ServerWritableStream<Buffer, Buffer>;
 
 export interface SeriesServiceOptions {
+  /** What this node holds, and what all hold. */
   readonly local: SeriesSource;
+  readonly cluster: SeriesSource;
   readonly budget: SampleBudget;
   readonly timeoutMs: number;
 }
@@ -38,12 +42,13 @@ export function seriesService(options: SeriesServiceOptions): GrpcService {
 
 async function serve(
   call: Call,
-  { local, budget, timeoutMs }: SeriesServiceOptions,
+  { local, cluster, budget, timeoutMs }: SeriesServiceOptions,
 ): Promise<void> {
   const gone = new AbortController();
   for (const ending of ['cancelled', 'close', 'error']) call.on(ending, () => gone.abort());
   using pace = new Pacer({ budget, timeoutMs, signal: gone.signal });
-  const { series } = await local.select(decodeSelection(call.request), pace);
+  const source = call.metadata.get(LOCAL_KEY).includes('true') ? local : cluster;
+  const { series } = await source.select(decodeSelection(call.request), pace);
   for (const response of encodeSeries(series)) {
     if (!call.write(response)) await drained(call, gone.signal);
     await pace.pause();
