@@ -35,9 +35,14 @@ export function timeOfDay(
  */
 export const nowNanoseconds: () => bigint = timeOfDay();
 
+/** A workspace: reading a BigInt from memory makes one, and not four. */
+const joined = new DataView(new ArrayBuffer(8));
+
 /** A signed 64-bit value from its two words. */
 export function joinTime(high: number, low: number): bigint {
-  return (BigInt(high | 0) << 32n) | BigInt(low >>> 0);
+  joined.setInt32(0, high);
+  joined.setInt32(4, low);
+  return joined.getBigInt64(0);
 }
 
 export function splitTime(time: bigint): { high: number; low: number } {
