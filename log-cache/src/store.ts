@@ -21,7 +21,7 @@
  *     quiet one among the smallest is forgotten whole.
  * A source that has nothing left is forgotten, with its counts.
  *
- * The budget covers segments and indexes. A source costs about 1.5 KiB of heap besides, which
+ * The budget covers segments and indexes. A source costs about 1 KiB of heap besides, which
  * `maxSources` bounds.
  *
  * Hot: one look-up per source that differs from the envelope before, no allocation per envelope.
