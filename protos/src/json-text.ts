@@ -66,6 +66,18 @@ export class JsonText {
     return text;
   }
 
+  /** A copy of what was written since `byteLength` was this. */
+  since(byteLength: number): Buffer {
+    return Buffer.from(this.#chunk.subarray(this.#start + byteLength, this.#at));
+  }
+
+  /** Text that was written before. */
+  bytes(text: Buffer): void {
+    this.#reserve(text.length);
+    this.#chunk.set(text, this.#at);
+    this.#at += text.length;
+  }
+
   /** Text as it is, in UTF-8. */
   raw(text: string): void {
     this.#reserve(text.length * 3);

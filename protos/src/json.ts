@@ -19,6 +19,7 @@
 import { EnvelopeField, EnvelopeParts } from './envelope-parts.ts';
 import { FieldReader } from './fields.ts';
 import { constantText, JsonText } from './json-text.ts';
+import { LogMemo } from './log-memo.ts';
 import type { MapEntries } from './map-entries.ts';
 import {
   EventParts,
@@ -66,6 +67,8 @@ export class JsonWriter {
   readonly #frames = new FieldReader();
   readonly #parts = new EnvelopeParts();
   readonly #log = new LogParts();
+  /** Of each log, what stands between its time and its payload. */
+  readonly #memo = new LogMemo<Buffer>();
   readonly #named = new NamedParts();
   readonly #event = new EventParts();
   readonly #value = new ValueParts();
@@ -106,12 +109,15 @@ export class JsonWriter {
 
   /** Writes the bare envelope bytes[start, end) as an object. A scan must have accepted it. */
   envelope(bytes: Uint8Array, start: number, end: number): this {
+    const known = this.#memo.find(bytes, start, end, this);
+    if (known !== undefined) return this.#rememberedLog(bytes, known);
     const text = this.#text;
     const parts = this.#parts.read(bytes, start, end);
     this.#bytes = parts.bytes; // A copy of the envelope, if it was in pieces.
     text.from(parts.bytes);
     text.constant(TIMESTAMP);
     text.signed(parts.timeHigh, parts.timeLow);
+    const afterTime = text.byteLength;
     text.constant(SOURCE_ID);
     text.string(parts.sourceStart, parts.sourceEnd);
     text.constant(INSTANCE_ID);
@@ -121,14 +127,27 @@ export class JsonWriter {
     text.constant(TAGS);
     this.#writeTags(parts.tags);
     text.byte(CLOSING_BRACE);
-    this.#writeMessage(parts);
+    if (parts.message === EnvelopeField.log) this.#writeLog(parts, afterTime);
+    else this.#writeMessage(parts);
+    text.byte(CLOSING_BRACE);
+    return this;
+  }
+
+  /** Writes a log of which all but its own fields is known. */
+  #rememberedLog(bytes: Uint8Array, known: Buffer): this {
+    const text = this.#text;
+    const { log, timeHigh, timeLow } = this.#memo;
+    text.from(bytes);
+    text.constant(TIMESTAMP);
+    text.signed(timeHigh, timeLow);
+    text.bytes(known);
+    this.#writeLogFields(log);
     text.byte(CLOSING_BRACE);
     return this;
   }
 
   #writeMessage({ message, metrics, bodyStart, bodyEnd }: EnvelopeParts): void {
-    if (message === EnvelopeField.log) this.#writeLog(bodyStart, bodyEnd);
-    else if (message === EnvelopeField.counter) this.#writeCounter(bodyStart, bodyEnd);
+    if (message === EnvelopeField.counter) this.#writeCounter(bodyStart, bodyEnd);
     else if (message === EnvelopeField.gauge) this.#writeGauge(metrics);
     else if (message === EnvelopeField.timer) this.#writeTimer(bodyStart, bodyEnd);
     else if (message === EnvelopeField.event) this.#writeEvent(bodyStart, bodyEnd);
@@ -204,10 +223,15 @@ export class JsonWriter {
     } else text.constant(EMPTY);
   }
 
-  #writeLog(start: number, end: number): void {
+  #writeLog({ bodyStart, bodyEnd }: EnvelopeParts, afterTime: number): void {
     const text = this.#text;
-    const log = this.#log.read(this.#bytes, start, end);
     text.constant(LOG);
+    this.#memo.keep(this, text.since(afterTime));
+    this.#writeLogFields(this.#log.read(this.#bytes, bodyStart, bodyEnd));
+  }
+
+  #writeLogFields(log: LogParts): void {
+    const text = this.#text;
     text.base64(log.payloadStart, log.payloadEnd);
     text.constant(TYPE);
     if (log.type === 0) text.constant(OUT);

@@ -21,6 +21,7 @@ import {
   EventParts,
   GaugeValueParts,
   goShortest,
+  LogMemo,
   LogParts,
   NamedParts,
   writeSigned,
@@ -37,7 +38,6 @@ import {
   writeProcessId,
   writeVisible,
 } from './header-text.ts';
-import { LogMemo } from './log-memo.ts';
 import { TimeWriter } from './time-text.ts';
 
 /** What is the same for all messages of one drain. */
@@ -92,7 +92,8 @@ export class Rfc5424Writer {
 
   readonly #frames: FrameBuffer;
   readonly #time = new TimeWriter();
-  readonly #memo = new LogMemo();
+  /** Of each log, what stands between its time and its payload. */
+  readonly #memo = new LogMemo<Buffer>();
   readonly #parts = new EnvelopeParts();
   readonly #log = new LogParts();
   readonly #named = new NamedParts();
@@ -158,7 +159,7 @@ export class Rfc5424Writer {
     const out = this.#out;
     if (at === data) out[at++] = DASH;
     out[at++] = SPACE;
-    this.#memo.keep(this.#style, out.subarray(this.#textStart, at));
+    this.#memo.keep(this.#style, Buffer.from(out.subarray(this.#textStart, at)));
     return this.#writeText(at, log);
   }
 

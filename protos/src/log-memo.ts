@@ -1,22 +1,24 @@
 /**
- * What stands between time and text in the messages of logs, remembered: two logs of one instance
- * differ in these two only, and the rest is most of the work (rfc5424.bench.ts).
+ * What was made of the logs that came before, without their time and their payload: two logs of one
+ * instance differ in these two only, and in most formats the rest is most of the work.
  *
- *     envelope   │ timestamp │ head: source id … │ log │ tail: instance id, tags … │
- *     message    <14>1 time  │ text: ` org.space.app GUID [APP/0] - [tags@47450 …] ` │ payload
+ *     envelope   │ timestamp │ head: source id │ log │ tail: instance id, tags … │
  *
- * A log whose head and tail are byte for byte those of an earlier one of the same drain gets the
- * same text. There are SLOTS places, found by a hash; whoever comes to a place last has it, so
- * logs that never repeat cost a copy of their bytes and spoil nothing else. A log with more than
- * ENTRY_BYTES_MAX beside its payload is not remembered, which bounds all to SLOTS times that.
+ * A log whose head and tail are byte for byte those of an earlier one, and that is made for the
+ * same purpose, gets what was kept for that. There are SLOTS places, found by a hash; whoever comes
+ * to a place last has it, so logs that never repeat cost a copy of their bytes and spoil nothing
+ * else. A log with more than AROUND_BYTES_MAX beside its payload is not remembered, which bounds
+ * all to SLOTS times that and what is kept for it.
  *
  * Hot: a hit costs a hash of the ids and two comparisons.
  */
 
-import { FieldReader, LogParts } from '@standpipe/protos';
+import { FieldReader } from './fields.ts';
+import { LogParts } from './message-parts.ts';
 
 const SLOTS = 1024;
-const ENTRY_BYTES_MAX = 4096;
+/** Of an envelope; what is kept for one should not be much longer. */
+export const AROUND_BYTES_MAX = 4096;
 
 const TIMESTAMP = 0x08;
 const SOURCE_ID = 0x12;
@@ -28,24 +30,24 @@ const HASHED_TAIL_BYTES = 8;
 const TIMESTAMP_FIELD = 1;
 const MESSAGE_FIELDS: readonly number[] = [4, 5, 6, 7, 10];
 
-interface Entry {
-  readonly style: object;
+interface Entry<T> {
+  readonly purpose: object;
   /** Head and tail, one after the other. */
   readonly around: Buffer;
   readonly headBytes: number;
-  readonly text: Buffer;
+  readonly value: T;
 }
 
-export class LogMemo {
+export class LogMemo<T> {
   /** Of the log that was found last. */
   timeHigh = 0;
   timeLow = 0;
   readonly log: LogParts = new LogParts();
 
-  readonly #entries: (Entry | undefined)[] = new Array<undefined>(SLOTS).fill(undefined);
+  readonly #entries: (Entry<T> | undefined)[] = new Array<undefined>(SLOTS).fill(undefined);
   readonly #fields = new FieldReader();
   // The envelope that was looked for last, and its place; none, if it is not to be remembered.
-  #bytes: Buffer = Buffer.alloc(0);
+  #bytes: Uint8Array = new Uint8Array(0);
   #start = 0;
   #headStart = 0;
   #headEnd = 0;
@@ -53,18 +55,18 @@ export class LogMemo {
   #end = 0;
   #slot = -1;
 
-  /** The text of the envelope bytes[start, end), if it is a log whose like has been written. */
-  find(bytes: Buffer, start: number, end: number, style: object): Buffer | undefined {
+  /** What was kept for the envelope bytes[start, end), if it is a log whose like has come before. */
+  find(bytes: Uint8Array, start: number, end: number, purpose: object): T | undefined {
     this.#slot = -1;
     if (!this.#divide(bytes, start, end)) return undefined;
     const headBytes = this.#headEnd - this.#headStart;
     const bothBytes = headBytes + end - this.#tailStart;
-    if (bothBytes > ENTRY_BYTES_MAX) return undefined;
+    if (bothBytes > AROUND_BYTES_MAX) return undefined;
     this.#bytes = bytes;
     this.#start = start;
     this.#slot = this.#hash(bytes) & (SLOTS - 1);
     const entry = this.#entries[this.#slot];
-    if (entry === undefined || entry.style !== style || entry.headBytes !== headBytes) {
+    if (entry === undefined || entry.purpose !== purpose || entry.headBytes !== headBytes) {
       return undefined;
     }
     const { around } = entry;
@@ -72,25 +74,21 @@ export class LogMemo {
     // The tail first: it is where instances differ.
     if (around.compare(bytes, this.#tailStart, end, headBytes, bothBytes) !== 0) return undefined;
     if (around.compare(bytes, this.#headStart, this.#headEnd, 0, headBytes) !== 0) return undefined;
-    return entry.text;
+    return entry.value;
   }
 
-  /** Remembers the text of the log that was just looked for, if its envelope is of the usual form. */
-  keep(style: object, text: Buffer): void {
-    if (this.#slot < 0 || text.length > ENTRY_BYTES_MAX || !this.#isPlain()) return;
+  /** Keeps this for the log that was just looked for, if its envelope is of the usual form. */
+  keep(purpose: object, value: T): void {
+    if (this.#slot < 0 || !this.#isPlain()) return;
     const bytes = this.#bytes;
     const head = bytes.subarray(this.#headStart, this.#headEnd);
     const tail = bytes.subarray(this.#tailStart, this.#end);
-    this.#entries[this.#slot] = {
-      style,
-      around: Buffer.concat([head, tail]),
-      headBytes: head.length,
-      text: Buffer.from(text),
-    };
+    const around = Buffer.concat([head, tail]);
+    this.#entries[this.#slot] = { purpose, around, headBytes: head.length, value };
   }
 
   /** Finds timestamp and log in an envelope that begins with timestamp, source id and log. */
-  #divide(bytes: Buffer, start: number, end: number): boolean {
+  #divide(bytes: Uint8Array, start: number, end: number): boolean {
     if (bytes[start] !== TIMESTAMP) return false;
     const fields = this.#fields.over(bytes, start, end);
     fields.next();
@@ -106,7 +104,7 @@ export class LogMemo {
     return true;
   }
 
-  #hash(bytes: Buffer): number {
+  #hash(bytes: Uint8Array): number {
     let hash = this.#end - this.#tailStart;
     for (let at = this.#headStart; at < this.#headEnd; at += 1) {
       hash = Math.imul(hash ^ (bytes[at] as number), 0x01000193); // Within the envelope.
