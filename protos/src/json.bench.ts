@@ -30,5 +30,13 @@ export function bench(options: object): Bench {
       Buffer.from(JSON.stringify(EnvelopeBatch.toObject(EnvelopeBatch.decode(bytes), OPTIONS)));
     });
   }
+  const strangers = Array.from({ length: 100 }, (_, batch) =>
+    cfBatch(100, { sourceId: (index) => `source ${batch * 100 + index}` }),
+  );
+  let turn = 0;
+  suite.add('JSON from bytes, cf of 10,000 sources in turn, so that none is remembered', () => {
+    turn = (turn + 1) % strangers.length;
+    writer.batch(strangers[turn]?.bytes ?? Buffer.alloc(0)).take();
+  });
   return suite;
 }

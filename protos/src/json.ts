@@ -226,7 +226,7 @@ export class JsonWriter {
   #writeLog({ bodyStart, bodyEnd }: EnvelopeParts, afterTime: number): void {
     const text = this.#text;
     text.constant(LOG);
-    this.#memo.keep(this, text.since(afterTime));
+    if (this.#memo.wanted) this.#memo.keep(this, text.since(afterTime));
     this.#writeLogFields(this.#log.read(this.#bytes, bodyStart, bodyEnd));
   }
 

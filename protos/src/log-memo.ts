@@ -5,10 +5,10 @@
  *     envelope   │ timestamp │ head: source id │ log │ tail: instance id, tags … │
  *
  * A log whose head and tail are byte for byte those of an earlier one, and that is made for the
- * same purpose, gets what was kept for that. There are SLOTS places, found by a hash; whoever comes
- * to a place last has it, so logs that never repeat cost a copy of their bytes and spoil nothing
- * else. A log with more than AROUND_BYTES_MAX beside its payload is not remembered, which bounds
- * all to SLOTS times that and what is kept for it.
+ * same purpose, gets what was kept for that. There are SLOTS places, found by a hash; a place goes
+ * to who comes to it twice in a row, so logs that never repeat cost a hash and take no place. A log
+ * with more than AROUND_BYTES_MAX beside its payload is not remembered, which bounds all to SLOTS
+ * times that and what is kept for it.
  *
  * Hot: a hit costs a hash of the ids and two comparisons.
  */
@@ -18,7 +18,7 @@ import { LogParts } from './message-parts.ts';
 
 const SLOTS = 1024;
 /** Of an envelope; what is kept for one should not be much longer. */
-export const AROUND_BYTES_MAX = 4096;
+const AROUND_BYTES_MAX = 4096;
 
 const TIMESTAMP = 0x08;
 const SOURCE_ID = 0x12;
@@ -39,32 +39,39 @@ interface Entry<T> {
 }
 
 export class LogMemo<T> {
+  /** Whether what becomes of the log that was not found is to be kept. */
+  wanted = false;
   /** Of the log that was found last. */
   timeHigh = 0;
   timeLow = 0;
   readonly log: LogParts = new LogParts();
 
   readonly #entries: (Entry<T> | undefined)[] = new Array<undefined>(SLOTS).fill(undefined);
+  /** Of each place, the hash that came last. */
+  readonly #seen = new Int32Array(SLOTS);
   readonly #fields = new FieldReader();
-  // The envelope that was looked for last, and its place; none, if it is not to be remembered.
+  // The envelope that was looked for last, and its place.
   #bytes: Uint8Array = new Uint8Array(0);
   #start = 0;
   #headStart = 0;
   #headEnd = 0;
   #tailStart = 0;
   #end = 0;
-  #slot = -1;
+  #slot = 0;
 
   /** What was kept for the envelope bytes[start, end), if it is a log whose like has come before. */
   find(bytes: Uint8Array, start: number, end: number, purpose: object): T | undefined {
-    this.#slot = -1;
+    this.wanted = false;
     if (!this.#divide(bytes, start, end)) return undefined;
     const headBytes = this.#headEnd - this.#headStart;
     const bothBytes = headBytes + end - this.#tailStart;
     if (bothBytes > AROUND_BYTES_MAX) return undefined;
     this.#bytes = bytes;
     this.#start = start;
-    this.#slot = this.#hash(bytes) & (SLOTS - 1);
+    const hash = this.#hash(bytes);
+    this.#slot = hash & (SLOTS - 1);
+    this.wanted = this.#seen[this.#slot] === hash;
+    this.#seen[this.#slot] = hash;
     const entry = this.#entries[this.#slot];
     if (entry === undefined || entry.purpose !== purpose || entry.headBytes !== headBytes) {
       return undefined;
@@ -77,9 +84,9 @@ export class LogMemo<T> {
     return entry.value;
   }
 
-  /** Keeps this for the log that was just looked for, if its envelope is of the usual form. */
+  /** Keeps this for the log that was just looked for, which must be `wanted`. */
   keep(purpose: object, value: T): void {
-    if (this.#slot < 0 || !this.#isPlain()) return;
+    if (!this.#isPlain()) return;
     const bytes = this.#bytes;
     const head = bytes.subarray(this.#headStart, this.#headEnd);
     const tail = bytes.subarray(this.#tailStart, this.#end);

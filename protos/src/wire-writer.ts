@@ -113,6 +113,17 @@ export class WireWriter {
     }
   }
 
+  /** A copy of what was written from one offset to another. */
+  between(from: number, to: number): Buffer {
+    return Buffer.from(this.#chunk.subarray(this.#start + from, this.#start + to));
+  }
+
+  /** Bytes that were written before. */
+  again(bytes: Buffer): void {
+    this.#chunk.set(bytes, this.#at);
+    this.#at += bytes.length;
+  }
+
   /** A few bytes that are no part of a message: a name, or digits. */
   constant(bytes: Uint8Array, length: number = bytes.length): void {
     const chunk = this.#chunk;

@@ -37,6 +37,19 @@ export function bench(options: object): Bench {
       Buffer.concat((envelopes ?? []).map(throughStrings));
     });
   }
+  const strangers = Array.from({ length: 100 }, (_, first) =>
+    cfBatch(100, { sourceId: (index) => `source-${first * 100 + index}` }),
+  );
+  let turn = 0;
+  suite.add('RFC 5424 from the bytes, cf of 10,000 sources in turn, none remembered', () => {
+    turn = (turn + 1) % strangers.length;
+    const bytes = strangers[turn]?.bytes ?? Buffer.alloc(0);
+    scanBatch(bytes, batch);
+    for (let index = 0; index < batch.count; index += 1) {
+      writer.write(bytes, batch.start[index] as number, batch.end[index] as number, style);
+    }
+    frames.take();
+  });
   return suite;
 }
 

@@ -159,7 +159,9 @@ export class Rfc5424Writer {
     const out = this.#out;
     if (at === data) out[at++] = DASH;
     out[at++] = SPACE;
-    this.#memo.keep(this.#style, Buffer.from(out.subarray(this.#textStart, at)));
+    if (this.#memo.wanted) {
+      this.#memo.keep(this.#style, Buffer.from(out.subarray(this.#textStart, at)));
+    }
     return this.#writeText(at, log);
   }
 

@@ -33,6 +33,17 @@ export function bench(options: object): Bench {
       }
     });
   }
+  const strangers = Array.from({ length: 100 }, (_, batch) => {
+    const { bytes } = cfBatch(100, { sourceId: (index) => `source ${batch * 100 + index}` });
+    const scanned = new Batch();
+    scanBatch(bytes, scanned);
+    return scanned;
+  });
+  let turn = 0;
+  suite.add('v1 from bytes, cf of 10,000 sources in turn, so that none is remembered', () => {
+    turn = (turn + 1) % strangers.length;
+    toV1.convert(strangers[turn] as Batch); // Below its length.
+  });
   return suite;
 }
 

@@ -8,20 +8,21 @@
  *     v2 Event, or no message ─▶ nothing
  *
  * The rules are go-loggregator v10's, which Doppler v107.0.21 uses. An envelope that would lack a
- * field that v1 requires becomes nothing, since no Go peer could read it: a log with an empty
- * payload, a timer without a request id. A batch is converted once, however many subscribe to v1.
+ * field that v1 requires becomes nothing, since no Go peer could read it: a log without payload, a
+ * timer without request id. A batch is converted once, however many subscribe to v1.
  *
- * One gauge becomes as many envelopes as it has metrics, each with all its tags. So there is a
- * limit on the bytes that one batch may become; what is beyond is left out and counted in `dropped`.
+ * One gauge becomes as many envelopes as it has metrics, each with all its tags. So the bytes that
+ * one batch may become have a limit; what is beyond is left out and counted in `dropped`.
  *
- * Hot: no object and no string for a plain envelope, which nearly all are (see tag-fields.ts). The
- * length of each message is worked out before it is written; to-v1.bench.ts has the figures.
+ * Hot: no object and no string for a plain envelope, which nearly all are (tag-fields.ts); a log whose
+ * like came before is mostly a copy (remembered-log.ts). to-v1.bench.ts has the figures.
  */
 
 import assert from 'node:assert/strict';
 import { Batch, Kind } from '../batch.ts';
 import { hashBytes } from '../byte-map.ts';
 import { FieldReader } from '../fields.ts';
+import { LogMemo } from '../log-memo.ts';
 import { MapEntries } from '../map-entries.ts';
 import { GaugeValueParts, LogParts, NamedParts } from '../message-parts.ts';
 import { FRAME_TAG } from '../packed-batch.ts';
@@ -31,6 +32,7 @@ import { ContainerMetric } from './container-metric.ts';
 import { HttpStartStop } from './http-start-stop.ts';
 import { ParsedInteger } from './parse-integer.ts';
 import { plainEnvelope } from './plain-envelope.ts';
+import { type LogPieces, LogSizes, writeRemembered } from './remembered-log.ts';
 import { type Division, TagFields } from './tag-fields.ts';
 import { FIELDS_OF, Slot } from './tag-slots.ts';
 import { V1Batch } from './v1-batch.ts';
@@ -71,6 +73,8 @@ export class ToV1 {
   readonly #wire = new WireWriter();
   readonly #tags = new TagFields();
   readonly #log = new LogParts();
+  readonly #memo = new LogMemo<LogPieces>();
+  readonly #sizes = new LogSizes();
   readonly #counter = new NamedParts();
   readonly #metrics = new MapEntries();
   readonly #metricFields = new FieldReader();
@@ -140,11 +144,13 @@ export class ToV1 {
   }
 
   #addLog(): boolean {
-    const tags = this.#tags;
-    if (!tags.read(this.#from, this.#row, LOG_DIVISION)) return false;
-    const { bytes } = this.#from;
-    const log = this.#log.read(bytes, this.#at(this.#from.bodyStart), this.#at(this.#from.bodyEnd));
-    if (tags.is(Slot.__v1_type, ERROR_TYPE)) {
+    const from = this.#from;
+    const known = this.#memo.find(from.bytes, this.#at(from.start), this.#at(from.end), this);
+    if (known !== undefined) return this.#addRemembered(known);
+    if (!this.#tags.read(from, this.#row, LOG_DIVISION)) return false;
+    const { bytes } = from;
+    const log = this.#log.read(bytes, this.#at(from.bodyStart), this.#at(from.bodyEnd));
+    if (this.#tags.is(Slot.__v1_type, ERROR_TYPE)) {
       this.#addError();
       return true;
     }
@@ -156,15 +162,13 @@ export class ToV1 {
     const instanceEnd = this.#at(this.#from.instanceEnd);
     const timeHigh = this.#at(this.#from.timeHigh);
     const timeLow = this.#at(this.#from.timeLow);
-    const typeStart = tags.start(Slot.source_type);
-    const typeEnd = tags.end(Slot.source_type);
     const size =
       fieldSize(payloadLength) +
       2 +
       1 +
       varint64Size(timeHigh, timeLow) +
       fieldSize(sourceEnd - sourceStart) +
-      fieldSize(typeEnd - typeStart) +
+      this.#fieldSize(Slot.source_type) +
       fieldSize(instanceEnd - instanceStart);
     if (!this.#open(LOG_MESSAGE, size)) return true;
     const wire = this.#wire;
@@ -173,11 +177,38 @@ export class ToV1 {
     wire.byte(log.type === 0 ? 1 : 2); // OUT, and ERR for everything else.
     wire.byte(0x18);
     wire.varint64(timeHigh, timeLow);
+    const idsAt = wire.byteLength;
     wire.field(0x22, bytes, sourceStart, sourceEnd);
-    wire.field(0x2a, bytes, typeStart, typeEnd);
+    this.#write(0x2a, Slot.source_type);
     wire.field(0x32, bytes, instanceStart, instanceEnd);
+    const restAt = wire.byteLength;
     this.#close(true);
+    if (this.#memo.wanted) this.#remember(idsAt, restAt);
     this.#batch.route(bytes, sourceStart, sourceEnd, this.#at(this.#from.sourceHash));
+    return true;
+  }
+
+  #remember(idsAt: number, restAt: number): void {
+    const wire = this.#wire;
+    this.#memo.keep(this, {
+      origin: wire.between(this.#start, this.#start + this.#fieldSize(Slot.origin)),
+      ids: wire.between(idsAt, restAt),
+      rest: wire.between(restAt, wire.byteLength),
+    });
+  }
+
+  #addRemembered(known: LogPieces): true {
+    const sizes = this.#sizes.of(this.#memo, known);
+    if (sizes.payload === 0 || !this.#hasRoom(sizes.envelope)) return true;
+    const from = this.#from;
+    const wire = this.#wire;
+    const frameStart = wire.byteLength;
+    const start = writeRemembered(wire, from.bytes, this.#memo, known, sizes);
+    const end = wire.byteLength;
+    assert(end === start + sizes.envelope, 'an envelope is as long as its frame says');
+    this.#batch.push(frameStart, start, end, true);
+    const hash = this.#at(from.sourceHash);
+    this.#batch.route(from.bytes, this.#at(from.sourceStart), this.#at(from.sourceEnd), hash);
     return true;
   }
 
@@ -312,13 +343,8 @@ export class ToV1 {
       1 +
       this.#fieldSize(Slot.ip) +
       this.#tags.size;
+    if (!this.#hasRoom(size)) return false;
     const wire = this.#wire;
-    const frameSize = fieldSize(size);
-    if (wire.byteLength + frameSize > V1_BYTES_MAX) {
-      this.#batch.dropped += 1;
-      return false;
-    }
-    wire.reserve(frameSize);
     this.#size = size;
     this.#frameStart = wire.byteLength;
     wire.byte(FRAME_TAG);
@@ -331,6 +357,17 @@ export class ToV1 {
     wire.varint64(timeHigh, timeLow);
     wire.byte(kind.body);
     wire.varint(bodySize);
+    return true;
+  }
+
+  /** Makes room for a frame of this size; false, counted, when the batch is too large already. */
+  #hasRoom(size: number): boolean {
+    const frameSize = fieldSize(size);
+    if (this.#wire.byteLength + frameSize > V1_BYTES_MAX) {
+      this.#batch.dropped += 1;
+      return false;
+    }
+    this.#wire.reserve(frameSize);
     return true;
   }
 
