@@ -33,6 +33,7 @@ const METHODS: readonly (readonly [services.RawMethod, string, boolean, boolean]
   [services.orchestrationService.setRanges, '/logcache.v1.Orchestration/SetRanges', false, false],
   // Ours alone.
   [services.tailsService.tail, '/standpipe.v1.Tails/Tail', false, true],
+  [services.seriesService.select, '/standpipe.v1.SeriesStore/Select', false, true],
 ];
 
 for (const [method, path, requestStream, responseStream] of METHODS) {

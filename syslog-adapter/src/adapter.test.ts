@@ -131,11 +131,12 @@ test('a drain that stalls loses exactly the oldest, counted, and its app is told
   await eventually(() => server.messages.length === total - dropped);
   t.is(await count('messages_dropped_per_drain', server.url), dropped);
 
-  // What came is what was sent without one gap: the oldest of what could not be taken any more.
+  // What came begins with the first and ends with as many of the newest as may wait; what is missing
+  // between was the oldest whenever the kernel took no more.
   const { numbers } = server;
-  const gap = numbers.findIndex((number, index) => number !== index);
-  t.deepEqual(numbers.slice(0, gap), range(0, gap));
-  t.deepEqual(numbers.slice(gap), range(total - (numbers.length - gap), total));
+  t.true(numbers.every((number, index) => index === 0 || number > (numbers[index - 1] ?? 0)));
+  t.is(numbers[0], 0);
+  t.deepEqual(numbers.slice(-400), range(total - 400, total));
 
   await eventually(() => agent.notices.length > 0);
   const [notice] = agent.notices;

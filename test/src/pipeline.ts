@@ -54,12 +54,20 @@ export class Pipeline implements AsyncDisposable {
       specs.map((spec) => new ManagedProcess(spec, onLine)),
       certificates,
     );
-    const outcomes = await Promise.allSettled(pipeline.processes.map((managed) => managed.start()));
-    const failures = outcomes.filter((outcome) => outcome.status === 'rejected');
+    // Who judges tokens asks for the platform's keys at once, and else again a second later.
+    const isPlatform = ({ spec }: ManagedProcess): boolean => spec.sourceId === 'platform';
+    const others = pipeline.processes.filter((managed) => !isPlatform(managed));
+    const failures: string[] = [];
+    for (const group of [pipeline.processes.filter(isPlatform), others]) {
+      const outcomes = await Promise.allSettled(group.map((managed) => managed.start()));
+      for (const outcome of outcomes) {
+        if (outcome.status === 'rejected') failures.push((outcome.reason as Error).message);
+      }
+    }
     if (failures.length === 0) return pipeline;
 
     await pipeline[Symbol.asyncDispose]();
-    throw new Error(failures.map(({ reason }) => (reason as Error).message).join('\n'));
+    throw new Error(failures.join('\n'));
   }
 
   /** The process with this name, as the topology calls it. */

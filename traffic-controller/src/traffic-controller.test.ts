@@ -246,7 +246,7 @@ test('half a handshake, headers without an end and bytes that are no HTTP distur
   const stream = await doppler.opened();
   const rows: readonly (readonly [what: string, bytes: string, answer: RegExp])[] = [
     ['half', 'GET /firehose/x HTTP/1.1\r\nUpgrade: webs', /^HTTP\/1\.1 408 /],
-    ['endless', `GET / HTTP/1.1\r\nX: ${'x'.repeat(20_000)}`, /^HTTP\/1\.1 431 /],
+    ['endless', `GET / HTTP/1.1\r\nX: ${'x'.repeat(80_000)}`, /^HTTP\/1\.1 431 /],
     ['garbage', '\x16\x03\x01\x00\x00no HTTP\r\n\r\n', /^HTTP\/1\.1 400 /],
     ['NUL', 'GET /firehose/\0 HTTP/1.1\r\n\r\n', /^HTTP\/1\.1 400 /],
     [
