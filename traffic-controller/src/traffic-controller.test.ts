@@ -139,7 +139,7 @@ test('a Doppler whose stream fails, or that dies and returns, closes no websocke
 });
 
 test('a client that never pongs is closed with 1008, and no other is', async (t) => {
-  const { controller } = await start(t, { limits: { pongWithinMs: 50 } });
+  const { controller } = await start(t, { limits: { pongWithinMs: 1500 } });
   const silent = await connect(t, controller, '/firehose/a', { autoPong: false });
   const polite = await connect(t, controller, '/firehose/b');
   const [code, reason] = (await once(silent.client, 'close')) as [number, Buffer];
