@@ -47,8 +47,8 @@ const FIREHOSE_SCOPE = 'doppler.firehose';
 const READ_SCOPES: readonly string[] = [FIREHOSE_SCOPE, 'logs.admin'];
 const GUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
-/** Sources named in one request that are asked about; with more it is refused. */
-const SOURCES_MAX = 100;
+/** Sources named in one request that are asked about, about as many as its headers have room for. */
+const SOURCES_MAX = 1500;
 
 export class CloudFoundryAccess implements Access {
   readonly #options: CloudFoundryAccessOptions;
