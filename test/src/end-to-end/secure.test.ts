@@ -244,13 +244,13 @@ async function shows(t: ExecutionContext, script: string, expected: RegExp): Pro
   shell.stderr.on('data', (chunk) => {
     errors += chunk;
   });
-  const exited = once(shell, 'exit');
+  const closed = once(shell, 'close'); // Its last words may come after its end.
   const ended = (): boolean => shell.exitCode !== null || shell.signalCode !== null;
   await eventually(() => ended() || (output !== '' && expected.test(output)), {
     timeoutMs: 20_000,
   }).catch(() => undefined);
   if (!ended()) process.kill(-(shell.pid ?? 0), 'SIGKILL');
-  await exited;
+  await closed;
   t.regex(output, expected, `${script}\n${errors}`);
 }
 
