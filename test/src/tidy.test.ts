@@ -83,6 +83,15 @@ test('only config modules and the ends of the pipeline read the environment', as
   }
 });
 
+test('no page has the marks of a merge that nobody finished', async (t) => {
+  const names = await readdir(new URL('docs/', ROOT), { recursive: true });
+  const pages = names.filter((name) => name.endsWith('.md')).map((name) => `docs/${name}`);
+  t.true(pages.length > 10);
+  for (const path of [...pages, 'README.md', 'CHANGELOG.md', 'CONTRIBUTING.md', 'STYLE.md']) {
+    t.notRegex(await text(path), /^(?:<{7}|={7}|>{7})(?: |$)/m, path);
+  }
+});
+
 test('every test that docs/compatibility.md names is there', async (t) => {
   const page = await text('docs/compatibility.md');
   const named = [...page.matchAll(/\[([^\]]+)\]\(\.\.\/([^)]+\.test\.ts)\)/g)];
