@@ -23,10 +23,10 @@ import {
   MalformedError,
   readCarrier,
 } from './messages.ts';
-import type { Pace, Selection, Series } from './promql/series.ts';
+import { missingIn } from './partial.ts';
+import type { Pace, Selected, Selection } from './promql/series.ts';
 import { selectOver } from './promql/series-client.ts';
-import type { ReadRequest } from './reader.ts';
-import type { MetaInfo } from './store.ts';
+import type { MetaResult, ReadRequest } from './reader.ts';
 import type { ZoneChunk, ZonesRequest } from './tail/tail.ts';
 import { type TailCallOptions, tailOver } from './tail/tail-client.ts';
 
@@ -34,6 +34,13 @@ import { type TailCallOptions, tailOver } from './tail/tail-client.ts';
 const SERVER_NAME = 'log-cache';
 const READ_DEADLINE_MS = 5000;
 const SEND_DEADLINE_MS = 3000;
+const NOTHING: Buffer = Buffer.alloc(0);
+
+interface NodeAnswer {
+  readonly batch: PackedBatch;
+  readonly filtered: boolean;
+  readonly unreachable: readonly string[];
+}
 
 export interface LogCacheClientOptions {
   readonly address: string;
@@ -83,15 +90,15 @@ export class LogCacheClient implements AsyncDisposable {
     return (await this.ask(request, options)).batch;
   }
 
-  /** The same, and whether the node has heeded the filters that the original's don't know. */
-  async ask(
-    request: ReadRequest,
-    options: { readonly local: boolean },
-  ): Promise<{ readonly batch: PackedBatch; readonly filtered: boolean }> {
+  /**
+   * The same, whether the node has heeded the filters that the original's don't know, and which
+   * nodes it could not ask.
+   */
+  async ask(request: ReadRequest, options: { readonly local: boolean }): Promise<NodeAnswer> {
     const metadata = new grpc.Metadata();
     if (options.local) metadata.set(LOCAL_KEY, 'true');
     const { read } = logCacheEgressService;
-    const response = await this.#call(
+    const { response, unreachable } = await this.#call(
       read,
       encodeReadRequest(request),
       metadata,
@@ -100,14 +107,20 @@ export class LogCacheClient implements AsyncDisposable {
     const { envelopes: bytes = Buffer.alloc(0), filtered } = readCarrier(response);
     const batch = this.#scanned;
     if (!scanBatch(bytes, batch)) throw new MalformedError(batch.mistake);
-    return { batch: new PackedBatch(bytes, batch.count), filtered };
+    return { batch: new PackedBatch(bytes, batch.count), filtered, unreachable };
   }
 
-  async meta(localOnly: boolean): Promise<Map<string, MetaInfo>> {
+  async meta(localOnly: boolean): Promise<MetaResult> {
     const { meta } = logCacheEgressService;
     const request = encodeMetaRequest(localOnly);
-    const response = await this.#call(meta, request, new grpc.Metadata(), this.#readDeadlineMs);
-    return decodeMetaResponse(response);
+    const metadata = new grpc.Metadata();
+    const { response, unreachable } = await this.#call(
+      meta,
+      request,
+      metadata,
+      this.#readDeadlineMs,
+    );
+    return { sources: decodeMetaResponse(response), unreachable };
   }
 
   /** Gives what a source gets, as it comes. */
@@ -120,7 +133,7 @@ export class LogCacheClient implements AsyncDisposable {
     selection: Selection,
     pace: Pace,
     options: { readonly local: boolean },
-  ): Promise<readonly Series[]> {
+  ): Promise<Selected> {
     return selectOver(this.#client, selection, pace, options);
   }
 
@@ -133,20 +146,25 @@ export class LogCacheClient implements AsyncDisposable {
     request: Buffer,
     metadata: grpc.Metadata,
     deadlineMs: number,
-  ): Promise<Buffer> {
+  ): Promise<{ readonly response: Buffer; readonly unreachable: readonly string[] }> {
     return new Promise((resolve, reject) => {
-      this.#client.makeUnaryRequest(
+      let response = NOTHING;
+      const call = this.#client.makeUnaryRequest(
         method.path,
         method.requestSerialize,
         method.responseDeserialize,
         request,
         metadata,
         { deadline: Date.now() + deadlineMs },
-        (error, response) => {
+        (error, answered) => {
           if (error !== null) reject(error);
-          else resolve(response ?? Buffer.alloc(0));
+          else response = answered ?? NOTHING;
         },
       );
+      // Comes after the answer, and has the trailer.
+      call.on('status', ({ metadata: trailer }) => {
+        resolve({ response, unreachable: missingIn(trailer) });
+      });
     });
   }
 }

@@ -162,8 +162,8 @@ export class ClusterReader implements Reader {
     return {
       name,
       address,
-      read: (request) => readFrom(clients.of(address), request),
-      meta: () => clients.of(address).meta(true),
+      read: (request) => readFrom(clients.of(address), request, { local: true }),
+      meta: async () => (await clients.of(address).meta(true)).sources,
     };
   }
 }

@@ -26,15 +26,18 @@ export interface SearchResult {
   readonly batch: PackedBatch;
   /** False, when there may be more that should have been in the answer. */
   readonly isWhole: boolean;
+  /** Nodes that whoever was asked could not ask, as ZONE/INDEX. */
+  readonly unreachable: readonly string[];
 }
 
-/** What a node has in its own store. */
+/** What a node has in its own store, if `local`, else what it gets for any client. */
 export async function readFrom(
   client: Pick<LogCacheClient, 'ask'>,
   request: ReadRequest,
+  where: { readonly local: boolean },
 ): Promise<SearchResult> {
-  const { batch, filtered } = await client.ask(request, { local: true });
-  if (filtered || !asksForMore(request)) return { batch, isWhole: true };
+  const { batch, filtered, unreachable } = await client.ask(request, where);
+  if (filtered || !asksForMore(request)) return { batch, isWhole: true, unreachable };
 
   const query = queryOf(request, nowNanoseconds());
   const search = new PagedSearch(query);
@@ -48,10 +51,10 @@ export async function readFrom(
   let found = batch;
   for (let pages = 1; ; pages += 1) {
     const next = search.take(found, page);
-    if (next === undefined) return { batch: search.result(), isWhole: true };
-    if (pages === PAGES_MAX) return { batch: search.result(), isWhole: false };
+    if (next === undefined) return { batch: search.result(), isWhole: true, unreachable };
+    if (pages === PAGES_MAX) return { batch: search.result(), isWhole: false, unreachable };
     page = next;
-    ({ batch: found } = await client.ask(page, { local: true }));
+    ({ batch: found } = await client.ask(page, where));
   }
 }
 

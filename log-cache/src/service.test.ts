@@ -63,7 +63,7 @@ for (const [what, id] of [
     cache.put(batchOf([line(id, -1), line(id, 2)]));
     const request = readRequest(id, { startTime: -5n });
     t.deepEqual(times(await client.read(request, { local: false })), [-1, 2]);
-    t.is((await client.meta(false)).get(id)?.count, 2);
+    t.is((await client.meta(false)).sources.get(id)?.count, 2);
   });
 }
 
@@ -177,7 +177,7 @@ test('reads and sends through its own client', async (t) => {
   const { client } = await served(t);
   await client.send(batchOf([line('a', 1), line('a', 2)]).pack(), { localOnly: false });
   t.deepEqual(times(await client.read(readRequest('a'), { local: true })), [1, 2]);
-  t.is((await client.meta(false)).get('a')?.count, 2);
+  t.is((await client.meta(false)).sources.get('a')?.count, 2);
 });
 
 test('refuses a client without a certificate, and serves under the name log-cache', async (t) => {

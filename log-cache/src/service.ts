@@ -29,6 +29,7 @@ import {
 } from './messages.ts';
 import { writtenOnce } from './meta-bytes.ts';
 import { invalidIngress } from './metrics.ts';
+import { partialTrailer } from './partial.ts';
 import type { Querier } from './promql/querier.ts';
 import { type SeriesServiceOptions, seriesService } from './promql/series-service.ts';
 import { promQlService } from './promql/service.ts';
@@ -36,9 +37,6 @@ import type { Reader } from './reader.ts';
 import { statusOf } from './status-of.ts';
 import type { Tails } from './tail/tail.ts';
 import { tailService } from './tail/tail-service.ts';
-
-/** Response metadata: the nodes, as ZONE/INDEX, that could not be asked. */
-const PARTIAL_KEY = 'standpipe-partial';
 
 export interface ServiceOptions {
   /** Stores a batch whatever its owner. */
@@ -132,11 +130,7 @@ interface Answer {
 function unary(answer: (call: Call) => Promise<Answer>) {
   return (call: Call, callback: Callback): void => {
     answer(call).then(
-      ({ value, unreachable = [] }) => {
-        const trailer = new grpc.Metadata();
-        if (unreachable.length > 0) trailer.set(PARTIAL_KEY, unreachable.join(','));
-        callback(null, value, trailer);
-      },
+      ({ value, unreachable = [] }) => callback(null, value, partialTrailer(unreachable)),
       (error: unknown) => callback(statusOf(error)),
     );
   };

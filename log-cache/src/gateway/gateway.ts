@@ -13,6 +13,7 @@ import { listenRest } from '../rest/listen.ts';
 import type { GatewayConfig } from './config.ts';
 import { NodeReader } from './node-reader.ts';
 import { NodeSeries } from './node-series.ts';
+import { NodeTails } from './node-tails.ts';
 
 export interface Gateway extends AsyncDisposable {
   /** `host:port` as bound. */
@@ -32,13 +33,14 @@ export async function startGateway(
   try {
     const told = await observability(config.observability, metrics, log);
     opened.push(told);
-    const client = new LogCacheClient({
-      address: config.logCacheAddress,
-      tls: config.tls && readTls(config.tls, { log, metrics }),
-    });
+    const { logCacheAddress: address } = config;
+    const tls = config.tls && readTls(config.tls, { log, metrics });
+    const client = new LogCacheClient({ address, tls });
     opened.push(client);
+    const tails = new NodeTails({ client, address, log });
     const listener = await listenRest(config.rest, {
-      reader: new NodeReader(client),
+      reader: new NodeReader({ client, address }),
+      tails,
       querier: new Querier({ source: new NodeSeries(client), metrics }),
       log,
       metrics,
@@ -47,7 +49,10 @@ export async function startGateway(
     return {
       address: listener.address,
       metricsPort: told.port,
-      [Symbol.asyncDispose]: closeAll,
+      async [Symbol.asyncDispose](): Promise<void> {
+        tails[Symbol.dispose](); // They last as long as their readers.
+        await closeAll();
+      },
     };
   } catch (error) {
     await closeAll();

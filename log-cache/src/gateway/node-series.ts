@@ -20,8 +20,7 @@ export class NodeSeries implements SeriesSource {
 
   async select(selection: Selection, pace: Pace): Promise<Selected> {
     try {
-      const series = await selectFrom(this.#client, selection, pace, { local: false });
-      return { series, unreachable: [] };
+      return await selectFrom(this.#client, selection, pace, { local: false });
     } catch (error) {
       if (!isServiceError(error)) throw error;
       throw new QueryError('internal', error.details, { cause: error });

@@ -118,7 +118,7 @@ test('what another node refuses as too much is too much, and no missing node', a
   const refuse = async (): Promise<never> => {
     throw refusal;
   };
-  const client = { select: refuse, read: refuse, meta: refuse };
+  const client = { select: refuse, ask: refuse, meta: refuse };
   const selection = { matchers: [], startMs: 0, endMs: 1, labelsOnly: false };
   const { signal } = ANYBODY;
   const budget = new SampleBudget(1);

@@ -138,7 +138,8 @@ export class ClusterSeries implements SeriesSource {
     return {
       name,
       address,
-      select: (selection, pace) => selectFrom(clients.of(address), selection, pace),
+      select: async (selection, pace) =>
+        (await selectFrom(clients.of(address), selection, pace)).series,
     };
   }
 }

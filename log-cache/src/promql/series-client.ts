@@ -10,13 +10,14 @@ import * as grpc from '@grpc/grpc-js';
 import { Batch, Kind, nowNanoseconds, scanBatch, seriesService } from '@standpipe/protos';
 import type { LogCacheClient } from '../client.ts';
 import { LOCAL_KEY } from '../local-key.ts';
+import { missingIn } from '../partial.ts';
 import { readRequest } from '../reader.ts';
 import { isServiceError } from '../refusals.ts';
 import { Collector } from './collector.ts';
 import { failed } from './errors.ts';
 import { METRIC_NAME, SOURCE_ID } from './names.ts';
 import { canceled } from './pacer.ts';
-import type { Pace, Selection, Series } from './series.ts';
+import type { Pace, Selected, Selection, Series } from './series.ts';
 import { decodeSeries, encodeSelection } from './series-wire.ts';
 import { sourcesOf } from './sources.ts';
 import { secondMsOf } from './whole-seconds.ts';
@@ -34,13 +35,15 @@ export interface Where {
 
 const HERE: Where = { local: true };
 
+type AskedClient = Pick<LogCacheClient, 'select' | 'ask' | 'meta'>;
+
 /** Rejects with a QueryError, or with a ServiceError when the node can't be asked. */
 export async function selectFrom(
-  client: Pick<LogCacheClient, 'select' | 'read' | 'meta'>,
+  client: AskedClient,
   selection: Selection,
   pace: Pace,
   where: Where = HERE,
-): Promise<readonly Series[]> {
+): Promise<Selected> {
   try {
     return await client.select(selection, pace, where);
   } catch (error) {
@@ -60,7 +63,7 @@ export async function selectOver(
   selection: Selection,
   pace: Pace,
   { local }: Where,
-): Promise<Series[]> {
+): Promise<Selected> {
   const { path, requestSerialize, responseDeserialize } = seriesService.select;
   const leftMs = Math.max(0, pace.deadlineMs - Date.now());
   const deadline = Date.now() + leftMs * DEADLINE_PART;
@@ -75,6 +78,10 @@ export async function selectOver(
     metadata,
     { deadline },
   );
+  let unreachable: readonly string[] = [];
+  call.on('status', ({ metadata: trailer }) => {
+    unreachable = missingIn(trailer);
+  });
   const cancel = (): void => call.cancel();
   pace.signal.addEventListener('abort', cancel, { once: true });
   const parts: Series[] = [];
@@ -89,7 +96,7 @@ export async function selectOver(
     pace.signal.removeEventListener('abort', cancel);
     call.cancel(); // Nothing more is wanted, however this ended.
   }
-  return joined(parts);
+  return { series: joined(parts), unreachable };
 }
 
 /** Parts of one series follow one another. */
@@ -119,23 +126,25 @@ function concatenated(columns: readonly Float64Array[]): Float64Array {
   return all;
 }
 
+/** The original's nodes do not tell who is missing in their answers. */
 async function selectByPages(
-  client: Pick<LogCacheClient, 'select' | 'read' | 'meta'>,
+  client: AskedClient,
   selection: Selection,
   how: { readonly pace: Pace; readonly where: Where },
-): Promise<readonly Series[]> {
+): Promise<Selected> {
   const collector = new Collector(selection);
   const matchers = selection.matchers.filter(({ name }) => name === SOURCE_ID);
-  for (const id of sourcesOf(selection) ?? (await client.meta(how.where.local)).keys()) {
+  const ids = sourcesOf(selection) ?? (await client.meta(how.where.local)).sources.keys();
+  for (const id of ids) {
     if (matchers.every((matcher) => matcher.matches(id))) {
       await readPages(client, id, { selection, collector, ...how });
     }
   }
-  return collector.take();
+  return { series: collector.take(), unreachable: [] };
 }
 
 async function readPages(
-  client: Pick<LogCacheClient, 'select' | 'read' | 'meta'>,
+  client: AskedClient,
   sourceId: string,
   into: {
     readonly selection: Selection;
@@ -158,9 +167,9 @@ async function readPages(
   let startTime = collector.wantsLogs ? INT64_MIN : nanosecondsOf(selection.startMs);
   while (startTime <= request.endTime) {
     const fields = { ...request, startTime };
-    const found = await client.read(readRequest(sourceId, fields), where);
+    const found = await client.ask(readRequest(sourceId, fields), where);
     const held = collector.count;
-    scanBatch(found.bytes, page); // The client has scanned it before.
+    scanBatch(found.batch.bytes, page); // The client has scanned it before.
     for (let index = 0; index < page.count; index += 1) {
       // Below the count.
       const start = page.start[index] as number;

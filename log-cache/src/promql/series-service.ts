@@ -10,6 +10,7 @@ import * as grpc from '@grpc/grpc-js';
 import type { GrpcService } from '@standpipe/plumbing';
 import { seriesService as definition } from '@standpipe/protos';
 import { LOCAL_KEY } from '../local-key.ts';
+import { partialTrailer } from '../partial.ts';
 import { statusOf } from '../status-of.ts';
 import { QueryError } from './errors.ts';
 import { Pacer, type SampleBudget } from './pacer.ts';
@@ -32,7 +33,7 @@ export function seriesService(options: SeriesServiceOptions): GrpcService {
     implementation: {
       select: (call: Call): void => {
         serve(call, options).then(
-          () => call.end(),
+          (unreachable) => call.end(partialTrailer(unreachable)),
           (error: unknown) => call.emit('error', failure(error)),
         );
       },
@@ -40,19 +41,21 @@ export function seriesService(options: SeriesServiceOptions): GrpcService {
   };
 }
 
+/** Resolves with the nodes that could not be asked. */
 async function serve(
   call: Call,
   { local, cluster, budget, timeoutMs }: SeriesServiceOptions,
-): Promise<void> {
+): Promise<readonly string[]> {
   const gone = new AbortController();
   for (const ending of ['cancelled', 'close', 'error']) call.on(ending, () => gone.abort());
   using pace = new Pacer({ budget, timeoutMs, signal: gone.signal });
   const source = call.metadata.get(LOCAL_KEY).includes('true') ? local : cluster;
-  const { series } = await source.select(decodeSelection(call.request), pace);
+  const { series, unreachable } = await source.select(decodeSelection(call.request), pace);
   for (const response of encodeSeries(series)) {
     if (!call.write(response)) await drained(call, gone.signal);
     await pace.pause();
   }
+  return unreachable;
 }
 
 /** Until the other end has taken what was written, or has gone. */

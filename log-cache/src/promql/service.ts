@@ -9,6 +9,7 @@ import * as grpc from '@grpc/grpc-js';
 import { type GrpcService, MAX_MESSAGE_BYTES } from '@standpipe/plumbing';
 import { encodeVarint, logcache, promQlQuerierService, varintSize } from '@standpipe/protos';
 import { MalformedError } from '../messages.ts';
+import { partialTrailer } from '../partial.ts';
 import { statusOf } from '../status-of.ts';
 import { failed, QueryError } from './errors.ts';
 import { type Result, type Samples, seconds } from './format.ts';
@@ -21,9 +22,6 @@ const { PromQL } = logcache.v1;
 
 type Call = grpc.ServerUnaryCall<Buffer, Buffer>;
 type Callback = grpc.sendUnaryData<Buffer>;
-
-/** Response metadata: the nodes, as ZONE/INDEX, that could not be asked. */
-const PARTIAL_KEY = 'standpipe-partial';
 
 /** The fields of InstantQueryResult. */
 const VECTOR = 2;
@@ -66,11 +64,7 @@ function answering(
     const gone = new AbortController();
     call.on('cancelled', () => gone.abort());
     reply(call.request, { signal: gone.signal }).then(
-      ({ bytes, unreachable }) => {
-        const trailer = new grpc.Metadata();
-        if (unreachable.length > 0) trailer.set(PARTIAL_KEY, unreachable.join(','));
-        callback(null, bytes, trailer);
-      },
+      ({ bytes, unreachable }) => callback(null, bytes, partialTrailer(unreachable)),
       (error: unknown) => callback(failure(error)),
     );
   };
