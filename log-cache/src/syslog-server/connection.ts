@@ -7,6 +7,7 @@
  *     one that is not RFC 5424, or is framed badly    invalid_ingress     is closed; by line feeds it stays
  *     an end within a message, or without any byte    invalid_ingress     is closed
  *     no whole message for the idle time              as above, if cut    is closed
+ *     the most of what waits, and all is too much     invalid_ingress     is closed
  *
  * Nothing is sent back, and a sender that is too fast meets TCP's flow control only as long as this
  * process has no time to read: an envelope never waits for its destination here.
@@ -29,8 +30,11 @@ export interface ConnectionContext {
   readonly metrics: SyslogServerMetrics;
   readonly log: Log;
   readonly emit: (envelope: Buffer) => void;
-  /** Changes by so many bytes what waits on all connections; false, if that is too much. */
-  readonly hold: (bytes: number) => boolean;
+  /**
+   * Changes by so many bytes what all connections hold. When that is too much, it closes those that
+   * hold the most, which may be this one.
+   */
+  readonly hold: (bytes: number) => void;
 }
 
 export class Connection {
@@ -56,6 +60,18 @@ export class Connection {
     socket.on('close', () => this.end());
   }
 
+  /** The memory that it holds for a message that is not all there. */
+  get heldBytes(): number {
+    return this.#held;
+  }
+
+  /** Closes it for what it holds. */
+  giveWay(): void {
+    if (this.#isClosed) return;
+    this.#refuse('it held the most of what waits for the rest of its message');
+    this.#close();
+  }
+
   /** Counts what is not all there, and closes. */
   end(): void {
     if (this.#isClosed) return;
@@ -71,24 +87,28 @@ export class Connection {
     this.#hasBytes = true;
     const mistake = this.#framer.push(chunk, this.#onMessage);
     if (this.#isClosed) return;
-    if (mistake !== '') this.#refuse(mistake);
-    const change = this.#framer.pendingBytes - this.#held;
-    this.#held += change;
-    const hasRoom = this.#context.hold(change);
-    if (!hasRoom) this.#refuse('too much waits for the rest of its message');
-    if (mistake !== '' || !hasRoom) this.#close();
-    else if (this.#context.byLineFeeds && this.#held > 0) {
+    if (mistake !== '') {
+      this.#refuse(mistake);
+      this.#close();
+      return;
+    }
+    this.#hold();
+    if (this.#context.byLineFeeds && this.#framer.pendingBytes > 0 && !this.#isClosed) {
       this.#quiet ??= setImmediate(() => this.#onQuiet());
     }
+  }
+
+  #hold(): void {
+    const change = this.#framer.heldBytes - this.#held;
+    this.#held += change;
+    this.#context.hold(change);
   }
 
   #onQuiet(): void {
     this.#quiet = undefined;
     if (this.#isClosed) return;
     this.#framer.quiet(this.#onMessage);
-    const change = this.#framer.pendingBytes - this.#held;
-    this.#held += change;
-    this.#context.hold(change);
+    if (!this.#isClosed) this.#hold();
   }
 
   /** Says whether there may be more. */

@@ -55,6 +55,20 @@ test('by line feeds, a message without end is a mistake at a MiB', (t) => {
   t.is(pieces, 16);
 });
 
+test('what a long message took is given back when the next has begun', (t) => {
+  const text = 'x'.repeat(60_000);
+  for (const [options, first, second] of [
+    [{ ...OCTETS, messageBytesMax: 70_000 }, `60003 <1>${text.slice(1)}`, 'x5'],
+    [LINES, `<1>${text}`, '\n<'],
+  ] as const) {
+    const framer = createFramer(options);
+    const { texts } = framed(framer, [first, second]);
+    t.is(texts.length, 1);
+    t.is(framer.pendingBytes, 1);
+    t.is(framer.heldBytes, 1);
+  }
+});
+
 // Wherever the network cuts, the messages are the same; nothing is held once all have come.
 for (const seed of [1, 2, 3, 5, 8]) {
   for (const options of [OCTETS, LINES]) {
@@ -79,6 +93,7 @@ for (const seed of [1, 2, 3, 5, 8]) {
           return true;
         });
         t.is(mistake, '');
+        t.true(framer.heldBytes <= 4 * framer.pendingBytes);
         at = next;
       }
       texts.push(...quieted(framer));

@@ -8,7 +8,8 @@
  * message; and with a line feed behind which nothing has come yet, once the connection is quiet.
  *
  * A framer holds the bytes of one message that is not all there, `pendingBytes`, and no more than
- * its limit. What it hands over are views, valid until the call returns.
+ * its limit; the memory that it holds for them, `heldBytes`, is four times as much at most.
+ * What it hands over are views, valid until the call returns.
  */
 
 export type OnMessage = (bytes: Buffer, start: number, end: number) => boolean;
@@ -16,6 +17,8 @@ export type OnMessage = (bytes: Buffer, start: number, end: number) => boolean;
 export interface Framer {
   /** What waits for the rest of its message. */
   readonly pendingBytes: number;
+  /** The memory that it waits in. */
+  readonly heldBytes: number;
   /**
    * Takes what came and gives each message that is complete to `onMessage`, until that says false.
    * Returns what is wrong with the framing, or ''.
@@ -33,6 +36,8 @@ const NINE = 0x39;
 const DIGITS_MAX = 9;
 /** By line feeds no length is told; the original has no limit at all. */
 const LINE_BYTES_MAX = 2 ** 20;
+/** Memory of which less than this part is used is given back. */
+const USED_PART_MIN = 1 / 4;
 const NOTHING = Buffer.alloc(0);
 
 export function createFramer(options: {
@@ -51,6 +56,10 @@ class Pending {
 
   get length(): number {
     return this.#length;
+  }
+
+  get heldBytes(): number {
+    return this.#bytes.length;
   }
 
   /** What has come so far, and this: a view, valid until the next call. */
@@ -73,7 +82,8 @@ class Pending {
     const length = bytes.length - start;
     if (length === 0)
       this.#bytes = NOTHING; // Most connections wait for nothing.
-    else if (!this.#gaveOwn) this.#bytes = Buffer.from(bytes.subarray(start));
+    else if (!this.#gaveOwn || length < this.#bytes.length * USED_PART_MIN)
+      this.#bytes = Buffer.from(bytes.subarray(start));
     else if (start > 0) this.#bytes.copyWithin(0, start, bytes.length);
     this.#length = length;
   }
@@ -91,6 +101,10 @@ class OctetFramer implements Framer {
 
   get pendingBytes(): number {
     return this.#pending.length;
+  }
+
+  get heldBytes(): number {
+    return this.#pending.heldBytes;
   }
 
   push(chunk: Buffer, onMessage: OnMessage): string {
@@ -141,6 +155,10 @@ class LineFramer implements Framer {
 
   get pendingBytes(): number {
     return this.#pending.length;
+  }
+
+  get heldBytes(): number {
+    return this.#pending.heldBytes;
   }
 
   push(chunk: Buffer, onMessage: OnMessage): string {

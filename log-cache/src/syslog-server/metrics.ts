@@ -12,7 +12,7 @@ export function syslogServerMetrics(
   read: { readonly connections: () => number; readonly pendingBytes: () => number },
 ): SyslogServerMetrics {
   metrics.gauge('connections', 'Connections that are open.', { read: read.connections });
-  metrics.gauge('pending_bytes', 'Bytes of messages that are not all there.', {
+  metrics.gauge('pending_bytes', 'The memory held for messages that are not all there.', {
     read: read.pendingBytes,
   });
   return {

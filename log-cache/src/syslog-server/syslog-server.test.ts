@@ -275,7 +275,7 @@ test('when it drains, what came is sent first', async (t) => {
   t.is(receiver.texts.length, count(server, 'ingress'));
 });
 
-// Anything at all, on either framing: each connection ends or goes on, and a good one is served.
+// Anything at all, on either framing, beside a sender who does all well: he loses nothing.
 for (const seed of [1, 2, 3]) {
   for (const byLineFeeds of [false, true]) {
     const name = byLineFeeds ? 'line feeds' : 'octets';
@@ -284,43 +284,107 @@ for (const seed of [1, 2, 3]) {
         SYSLOG_NON_TRANSPARENT_FRAMING: String(byLineFeeds),
       });
       const random = randomFrom(seed);
-      for (let connection = 0; connection < 30; connection += 1) {
+      const neighbour = await sender(server);
+      const frame = (text: string): string => (byLineFeeds ? `${HEAD} - ${text}\n` : framed(text));
+      const sent: string[] = [];
+      for (let connection = 0; connection < 40; connection += 1) {
         const socket = await sender(server);
-        const good = byLineFeeds ? `${HEAD} - noise\n` : framed('noise');
-        const bytes = Buffer.from(good.repeat(1 + random(5)));
-        for (let change = random(5); change > 0; change -= 1) {
-          bytes[random(bytes.length)] = random(256);
-        }
-        const at = random(bytes.length);
+        const bytes = noise(random, frame('noise'));
+        const at = random(bytes.length + 1);
         socket.write(bytes.subarray(0, at));
-        socket.end(bytes.subarray(at));
+        const text = `good ${connection}`;
+        sent.push(text);
+        const good = frame(text);
+        const cut = random(good.length);
+        neighbour.write(good.slice(0, cut));
+        if (random(3) === 0) socket.destroy();
+        else socket.end(bytes.subarray(at));
+        neighbour.write(good.slice(cut));
       }
+      await eventually(() => count(server, 'connections') === 1);
+      neighbour.end();
+      await eventually(() => receiver.texts.includes(sent.at(-1) ?? ''));
+      t.deepEqual(
+        receiver.texts.filter((text) => text.startsWith('good ')),
+        sent,
+      );
+      t.true(count(server, 'invalid_ingress') > 10);
       await eventually(() => count(server, 'connections') === 0);
-      const socket = await sender(server);
-      socket.write(byLineFeeds ? `${HEAD} - last\n` : framed('last'));
-      await eventually(() => receiver.texts.includes('last'));
       t.is(count(server, 'pending_bytes'), 0);
     });
   }
 }
 
+test('when too much waits, those that hold the most go, and who finishes what he began stays', async (t) => {
+  const pendingBytesMax = 512 * 1024;
+  const { server, receiver } = await started(t, {}, { pendingBytesMax });
+  const neighbour = await sender(server);
+  const sent: string[] = [];
+  const begun = `66000 ${HEAD} - ${'x'.repeat(60_000)}`;
+  for (let number = 0; number < 30; number += 1) {
+    const socket = await sender(server);
+    const good = framed(`good ${number}`);
+    sent.push(`good ${number}`);
+    neighbour.write(good.slice(0, 20));
+    socket.write(begun);
+    await eventually(() => count(server, 'pending_bytes') > 0);
+    t.true(count(server, 'pending_bytes') <= pendingBytesMax);
+    neighbour.write(good.slice(20));
+  }
+  // There is room for eight.
+  await eventually(() => count(server, 'invalid_ingress') >= 22);
+  t.true(count(server, 'pending_bytes') <= pendingBytesMax);
+  await eventually(() => receiver.texts.length === sent.length);
+  t.deepEqual(receiver.texts, sent);
+  t.false(neighbour.closed);
+});
+
+/** Frames with bytes changed, torn, of other framings, with huge lengths, or no frames at all. */
+function noise(random: (below: number) => number, good: string): Buffer {
+  const parts = Array.from({ length: 1 + random(6) }, (): Buffer => {
+    switch (random(7)) {
+      case 0:
+        return Buffer.from(Array.from({ length: random(300) }, () => random(256)));
+      case 1:
+        return Buffer.from(`${'9'.repeat(1 + random(12))} <14>1 -`);
+      case 2:
+        return Buffer.from(framed('counted'));
+      case 3:
+        return Buffer.from(`${HEAD} - by line feed\n`);
+      case 4:
+        return Buffer.from(good.slice(0, random(good.length)));
+      case 5:
+        return Buffer.from(`66000 ${HEAD} [x y="${'\\'.repeat(random(70_000))}`);
+      default:
+        return Buffer.from(good);
+    }
+  });
+  const bytes = Buffer.concat(parts);
+  for (let change = random(5); change > 0 && bytes.length > 0; change -= 1) {
+    bytes[random(bytes.length)] = random(256);
+  }
+  return bytes;
+}
+
 async function started(
   t: ExecutionContext,
   env: Readonly<Record<string, string>> = {},
+  options: { readonly pendingBytesMax?: number } = {},
 ): Promise<{ readonly server: SyslogServer; readonly receiver: SpyReceiver }> {
   const receiver = await new SpyReceiver().listen();
   t.teardown(() => receiver.close());
-  const server = await startedWith(t, { LOG_CACHE_ADDR: receiver.address, ...env });
+  const server = await startedWith(t, { LOG_CACHE_ADDR: receiver.address, ...env }, options);
   return { server, receiver };
 }
 
 async function startedWith(
   t: ExecutionContext,
   env: Readonly<Record<string, string>>,
+  options: { readonly pendingBytesMax?: number } = {},
 ): Promise<SyslogServer> {
   const config = readConfig({ SYSLOG_HOST: '127.0.0.1', SYSLOG_PORT: '0', ...env });
   // While another test of this file makes keys, nothing else is done.
-  const server = await startSyslogServer(config, spyLog(), { sendLimitMs: 60_000 });
+  const server = await startSyslogServer(config, spyLog(), { sendLimitMs: 60_000, ...options });
   t.teardown(() => server[Symbol.asyncDispose]());
   return server;
 }

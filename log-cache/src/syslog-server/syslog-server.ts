@@ -4,7 +4,8 @@
  *     senders ──▶ connection: framing ─▶ message ─▶ envelope ──▶ nozzle ──▶ Log Cache, or agent
  *
  * What is lost, always counted: see connection.ts and nozzle.ts. What all connections hold of
- * messages that are not all there is at most PENDING_BYTES_MAX; who brings more is closed.
+ * messages that are not all there is at most PENDING_BYTES_MAX; when one brings more, the one that
+ * holds the most is closed, so that those who finish what they began are not.
  *
  * Disposing takes no more in, closes the connections, and sends what waits.
  */
@@ -36,12 +37,19 @@ export interface SyslogServer extends AsyncDisposable {
   readonly metrics: Metrics;
 }
 
+/** For tests. */
+interface SyslogServerOptions extends Pick<NozzleOptions, 'sendLimitMs'> {
+  /** What all connections may hold of messages that are not all there. Default 256 MiB. */
+  readonly pendingBytesMax?: number;
+}
+
 export async function startSyslogServer(
   config: SyslogServerConfig,
   log: Log = createLogger('log-cache-syslog-server'),
-  options: Pick<NozzleOptions, 'sendLimitMs'> = {},
+  options: SyslogServerOptions = {},
 ): Promise<SyslogServer> {
   const { destination } = config;
+  const { sendLimitMs, pendingBytesMax = PENDING_BYTES_MAX } = options;
   const tls = config.tls && ('ca' in config.tls ? readTls(config.tls) : readKeyPair(config.tls));
   const sendTls = destination.tls && readTls(destination.tls);
   const metrics = new Metrics({ origin: 'log-cache-syslog-server' });
@@ -51,10 +59,10 @@ export async function startSyslogServer(
     metrics,
     log,
     clock: systemClock,
-    ...options,
+    ...(sendLimitMs !== undefined && { sendLimitMs }),
   });
   const connections = new Set<Connection>();
-  const context = contextOf(config, { metrics, log, connections, nozzle });
+  const context = contextOf(config, { metrics, log, connections, nozzle, pendingBytesMax });
   try {
     const listener = await listenTcp({
       address: config.address,
@@ -95,9 +103,10 @@ function contextOf(
     readonly log: Log;
     readonly connections: ReadonlySet<Connection>;
     readonly nozzle: Nozzle;
+    readonly pendingBytesMax: number;
   },
 ): ConnectionContext {
-  const { log, connections, nozzle } = parts;
+  const { log, connections, nozzle, pendingBytesMax } = parts;
   let pendingBytes = 0;
   return {
     ...config,
@@ -111,7 +120,20 @@ function contextOf(
     emit: (envelope) => nozzle.put(envelope),
     hold: (bytes) => {
       pendingBytes += bytes;
-      return bytes <= 0 || pendingBytes <= PENDING_BYTES_MAX;
+      // Whoever is closed gives back what it held.
+      while (bytes > 0 && pendingBytes > pendingBytesMax) {
+        const connection = fullest(connections);
+        if (connection === undefined) return;
+        connection.giveWay();
+      }
     },
   };
+}
+
+function fullest(connections: ReadonlySet<Connection>): Connection | undefined {
+  let found: Connection | undefined;
+  for (const connection of connections) {
+    if (connection.heldBytes > (found?.heldBytes ?? 0)) found = connection;
+  }
+  return found;
 }
