@@ -6,6 +6,7 @@ import type { Counter, Gauge, Metrics } from '@standpipe/plumbing';
 export type RefusalReason =
   | 'no-token'
   | 'bad-token'
+  | 'no-keys'
   | 'not-allowed'
   | 'bad-query'
   | 'no-source'
@@ -18,7 +19,10 @@ export function accessRefused(metrics: Metrics, reason: RefusalReason): Counter 
   });
 }
 
-export function accessEvictions(metrics: Metrics, cache: 'tokens' | 'sources' | 'lists'): Counter {
+export function accessEvictions(
+  metrics: Metrics,
+  cache: 'tokens' | 'sources' | 'lists' | 'names',
+): Counter {
   return metrics.counter(
     'log_cache_access_evictions',
     'What was known of tokens and forgotten before its time, for there was too much of it.',

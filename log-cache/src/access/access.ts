@@ -65,7 +65,6 @@ export function openLogCacheAccess(options: LogCacheAccessOptions): LogCacheAcce
   const guard = new Guard({
     tokens,
     permissions,
-    cloudController,
     metrics,
     takesCookies: options.takesCookies ?? false,
     promQlUnimplemented: options.promQlUnimplemented ?? false,

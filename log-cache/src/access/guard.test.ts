@@ -1,6 +1,6 @@
 import { status } from '@grpc/grpc-js';
 import { koaApp, listenHttp, Outgoing } from '@standpipe/plumbing';
-import { ManualClock, spyLog } from '@standpipe/plumbing/testing';
+import { eventually, ManualClock, spyLog } from '@standpipe/plumbing/testing';
 import test, { type ExecutionContext } from 'ava';
 import { ReadError } from '../read-error.ts';
 import { logCacheNotFound, logCacheRoutes } from '../rest/routes.ts';
@@ -138,6 +138,35 @@ test('PromQL that is said not to be there is refused before all else', async (t)
   t.is((await ask('/api/v1/read/shop', DEV)).status, 200);
 });
 
+test('while UAA has never answered, tokens can not be judged, which is no refusal', async (t) => {
+  const { ask, platform, clock, store } = await running(t, {}, (silent) => {
+    silent.handler = (_request, response) => response.writeHead(500).end();
+  });
+  t.is((await ask('/api/v1/info', undefined)).status, 200);
+  t.is(
+    (await ask('/api/v1/read/shop', undefined)).status,
+    404,
+    'without a token nothing is waited for',
+  );
+  for (const path of ['/api/v1/read/shop', '/api/v1/query?query=x{source_id="shop"}']) {
+    let isAnswered = false;
+    const answer = ask(path, DEV).finally(() => {
+      isAnswered = true;
+    });
+    await eventually(async () => {
+      await clock.advance(100);
+      return isAnswered;
+    });
+    const { status: code, body } = await answer;
+    t.deepEqual([code, body], [503, ''], path);
+  }
+  const counted = [...store.metrics.series()].find(({ labels }) => labels.reason === 'no-keys');
+  t.is(counted?.value, 2);
+  platform.handler = undefined;
+  await clock.advance(5000);
+  await eventually(async () => (await ask('/api/v1/read/shop', DEV)).status === 200);
+});
+
 test('what is read again and again asks Cloud Controller once', async (t) => {
   const { ask, platform } = await running(t);
   for (let round = 0; round < 5; round += 1) await ask('/api/v1/read/shop', DEV);
@@ -146,6 +175,7 @@ test('what is read again and again asks Cloud Controller once', async (t) => {
 
 interface Running {
   readonly platform: FakePlatform;
+  readonly clock: ManualClock;
   readonly store: TestStore;
   readonly ask: (
     path: string,
@@ -157,8 +187,11 @@ interface Running {
 async function running(
   t: ExecutionContext,
   options: { readonly takesCookies?: boolean; readonly promQlUnimplemented?: boolean } = {},
+  prepare: (platform: FakePlatform) => void = () => {},
 ): Promise<Running> {
   const platform = await FakePlatform.listen(t);
+  prepare(platform);
+  const clock = new ManualClock(NOW_MS);
   platform.apps = [{ guid: 'shop' }, { guid: 'a/b' }];
   platform.serviceInstances = [{ guid: 'shop-db' }];
   const store = testStore();
@@ -169,7 +202,7 @@ async function running(
     uaaClient: '',
     uaaSecret: '',
     cloudController: outgoing,
-    clock: new ManualClock(NOW_MS),
+    clock,
     log,
     metrics: store.metrics,
     ...options,
@@ -186,6 +219,7 @@ async function running(
   });
   return {
     platform,
+    clock,
     store,
     ask: (path, authorization, { method = 'GET', headers = {} } = {}) =>
       ask(listener.port, path, {

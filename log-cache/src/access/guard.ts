@@ -9,7 +9,9 @@
  *     status/…                           everybody with a good token
  *
  * There is no 401 and no 403: who may not is answered 404 and not a word, so that nobody learns what
- * there is. Refusals are counted by their reason. A tail outlives the token that it began with.
+ * there is. Until UAA has given its keys for the first time nobody's token can be judged: all are
+ * answered 503, as silently. Refusals are counted by their reason. A tail outlives the token that it
+ * began with.
  *
  * What a request may see is left at it (view.ts): the routes show nothing else, whatever the rules
  * here have let pass.
@@ -26,7 +28,7 @@ import { cleanPath } from '../rest/paths.ts';
 import { currentPath, isLogCachePath, isServed } from '../rest/routes.ts';
 import { accessRefused, type RefusalReason } from './access-metrics.ts';
 import { type AskedQuery, allowedQuery, QUERY_SOURCES_MAX, type QueryAccess } from './queries.ts';
-import type { Tokens } from './tokens.ts';
+import type { Identity, Tokens } from './tokens.ts';
 import { setView } from './view.ts';
 
 export interface GuardOptions extends QueryAccess {
@@ -83,8 +85,8 @@ export class Guard {
     if (token === '') return this.#refuse(ctx, 'no-token');
     if (rule.kind === 'query') return this.#judgeQuery(ctx, token, allowed);
 
-    const identity = await this.#options.tokens.identify(token);
-    if (identity === undefined) return this.#refuse(ctx, 'bad-token');
+    const identity = await this.#identify(ctx, token);
+    if (identity === undefined) return undefined;
     const { permissions } = this.#options;
     if (rule.kind === 'source') {
       const { sourceId } = rule;
@@ -116,8 +118,8 @@ export class Guard {
         return this.#refuseQuery(ctx, 'bad-query', error.message);
       }
     }
-    const identity = await this.#options.tokens.identify(token);
-    if (identity === undefined) return this.#refuse(ctx, 'bad-token');
+    const identity = await this.#identify(ctx, token);
+    if (identity === undefined) return undefined;
     if (!served) return allowed(); // It gets no answer but that there is none.
     if (ids === undefined || ids.length === 0) {
       if (!identity.isAdmin) return this.#refuseQuery(ctx, 'no-source', NO_SOURCES);
@@ -139,6 +141,18 @@ export class Guard {
     return allowed();
   }
 
+  /** Whose token it is; undefined, when the request has been refused. */
+  async #identify(ctx: Context, token: string): Promise<Identity | undefined> {
+    const { tokens } = this.#options;
+    if (!(await tokens.canJudge())) {
+      this.#refuse(ctx, 'no-keys', 503);
+      return undefined;
+    }
+    const identity = await tokens.identify(token);
+    if (identity === undefined) this.#refuse(ctx, 'bad-token');
+    return identity;
+  }
+
   #tokenOf(ctx: Context): string {
     const { headers } = ctx.req;
     return bareToken(
@@ -146,9 +160,9 @@ export class Guard {
     );
   }
 
-  #refuse(ctx: Context, reason: RefusalReason): void {
+  #refuse(ctx: Context, reason: RefusalReason, status = 404): void {
     this.#count(reason);
-    empty(ctx, 404);
+    empty(ctx, status);
   }
 
   #refusePath(ctx: Context): void {

@@ -4,7 +4,8 @@
  * A yes is kept for a while (CACHE_EXPIRATION_INTERVAL, a minute), SOURCES_MAX of them over all
  * tokens; a no is asked again each time, for the app may have just been made. A list of all that
  * somebody sees is kept for LIST_MS, so that the several requests of one page of a dashboard share
- * one. Requests that ask the same at the same time wait for one answer.
+ * one; so are the GUIDs of apps by their names, and each of them is a yes. Requests that ask the same
+ * at the same time wait for one answer.
  */
 
 import type { Clock, Metrics } from '@standpipe/plumbing';
@@ -18,6 +19,9 @@ const LISTS_MAX = 1000;
 const LIST_MS = 2000;
 
 const NOTHING: ReadonlySet<string> = new Set();
+const NOBODY: GuidsByName = new Map();
+
+type GuidsByName = ReadonlyMap<string, readonly string[]>;
 
 export interface PermissionsOptions {
   readonly cloudController: CloudController;
@@ -31,6 +35,7 @@ export class Permissions {
   readonly #cloudController: CloudController;
   readonly #allowed: ExpiringMap<true>;
   readonly #lists: ExpiringMap<ReadonlySet<string>>;
+  readonly #names: ExpiringMap<GuidsByName>;
   readonly #asking = new Map<string, Promise<unknown>>();
 
   constructor({ cloudController, clock, metrics, keptMs }: PermissionsOptions) {
@@ -47,11 +52,17 @@ export class Permissions {
       clock,
       onEvict: () => accessEvictions(metrics, 'lists').add(1),
     });
+    this.#names = new ExpiringMap({
+      max: LISTS_MAX,
+      ageMs: LIST_MS,
+      clock,
+      onEvict: () => accessEvictions(metrics, 'names').add(1),
+    });
   }
 
   async mayRead({ isAdmin, token, digest }: Identity, sourceId: string): Promise<boolean> {
     if (isAdmin) return true;
-    const key = `${digest} ${sourceId}`;
+    const key = rightOf(digest, sourceId);
     if (this.#allowed.get(key) === true) return true;
     const sees = await this.#once(key, () => this.#cloudController.sees(token, sourceId));
     if (sees) this.#allowed.set(key, true);
@@ -68,12 +79,34 @@ export class Permissions {
     return listed ?? NOTHING;
   }
 
+  /** The GUIDs of the apps of these names that somebody sees, and so may read; of several, all. */
+  async guidsByName(
+    { isAdmin, token, digest }: Identity,
+    names: readonly string[],
+  ): Promise<GuidsByName> {
+    if (names.length === 0) return NOBODY;
+    const key = `${digest} names ${JSON.stringify(names)}`;
+    const known = this.#names.get(key);
+    if (known !== undefined) return known;
+    const found = await this.#once(key, () => this.#cloudController.guidsByName(token, names));
+    this.#names.set(key, found);
+    if (!isAdmin) {
+      for (const guid of [...found.values()].flat()) this.#allowed.set(rightOf(digest, guid), true);
+    }
+    return found;
+  }
+
   async #once<T>(key: string, ask: () => Promise<T>): Promise<T> {
-    // What is asked by one key always has one type: a source of a token, or the list of one.
+    // What is asked by one key always has one type: a source of a token, its list, or its names.
     const asking = this.#asking.get(key) as Promise<T> | undefined;
     if (asking !== undefined) return asking;
     const answer = ask().finally(() => this.#asking.delete(key));
     this.#asking.set(key, answer);
     return answer;
   }
+}
+
+/** What a token's right to read a source is remembered by. */
+function rightOf(digest: string, sourceId: string): string {
+  return `${digest} source ${sourceId}`;
 }

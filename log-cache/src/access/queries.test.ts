@@ -112,6 +112,19 @@ test('a query that names more sources than are asked about is told so', async (t
   t.is(JSON.parse(body).error, 'query requests more than 100 source_ids');
 });
 
+test('names that are asked for again share an answer, and what has them is not asked for one by one', async (t) => {
+  const { get, platform } = await running(t);
+  platform.taken();
+  for (let round = 0; round < 3; round += 1) {
+    t.is((await get(DEV, 'cpu{source_id="shop"}')).status, 200);
+  }
+  const asked = platform.taken().filter((request) => request !== 'GET /token_keys');
+  const own = ['apps', 'service_instances'].map((kind) => `GET /v3/${kind}/shop`);
+  t.is(asked[0], 'GET /v3/apps?names=shop&per_page=5000');
+  // Whether there is a source of that very id is asked again, for a no is not kept.
+  t.deepEqual(asked.slice(1), [...own, ...own, ...own]);
+});
+
 test('a query may come as a form, too', async (t) => {
   const { port } = await running(t);
   const answer = await ask(port, '/api/v1/query_range?start=1', {

@@ -6,7 +6,6 @@
  */
 
 import { withSourceIds } from '../promql/sources.ts';
-import type { CloudController } from './cloud-controller.ts';
 import type { Permissions } from './permissions.ts';
 import type { Identity } from './tokens.ts';
 
@@ -23,7 +22,6 @@ export interface AllowedQuery {
 
 export interface QueryAccess {
   readonly permissions: Permissions;
-  readonly cloudController: CloudController;
 }
 
 export interface AskedQuery {
@@ -35,19 +33,18 @@ export interface AskedQuery {
 
 /** The query as this reader may ask it; undefined, if nothing remains for one of its ids. */
 export async function allowedQuery(
-  { permissions, cloudController }: QueryAccess,
+  { permissions }: QueryAccess,
   { identity, query, ids }: AskedQuery,
 ): Promise<AllowedQuery | undefined> {
   const names = ids.filter((id) => !GUID.test(id));
-  const guids = await cloudController.guidsByName(identity.token, names);
-  const meant = new Map<string, readonly string[]>();
-  for (const id of ids) {
+  const guids = await permissions.guidsByName(identity, names);
+  const allowed = async (id: string): Promise<[string, readonly string[]]> => {
     const all = [...(guids.get(id) ?? []), id];
     const answers = await Promise.all(all.map((one) => permissions.mayRead(identity, one)));
-    const allowed = all.filter((_, index) => answers[index]);
-    if (allowed.length === 0) return undefined;
-    meant.set(id, allowed);
-  }
+    return [id, all.filter((_, index) => answers[index])];
+  };
+  const meant = new Map(await Promise.all(ids.map(allowed)));
+  if ([...meant.values()].some(({ length }) => length === 0)) return undefined;
   return {
     query: withSourceIds(query, (id) => meant.get(id) ?? [id]),
     sources: identity.isAdmin ? undefined : new Set([...meant.values()].flat()),

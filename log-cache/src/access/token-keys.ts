@@ -4,12 +4,14 @@
  *     unknown key id ──▶ refresh, at most one in 5 s ──▶ UAA's whole list, or the old one stays
  *
  * A key that UAA lists no more is good for nothing. A list with a broken key in it is no list at
- * all. Nothing waits for the first list but the requests that need it: until UAA has answered once
- * it is asked every second, and tokens are refused.
+ * all. Nothing waits for the first list but the requests that need it, for FIRST_WAIT_MS at most.
+ * Until UAA has answered once it is asked again and again, after pauses of 0.5 s up to 5 s, however
+ * many tokens come.
  */
 
 import { createPublicKey, createSecretKey, type KeyObject } from 'node:crypto';
 import {
+  Backoff,
   type Clock,
   type Counter,
   type Log,
@@ -19,7 +21,9 @@ import {
 import { fieldsIn, objectsIn } from './answers.ts';
 
 const REFRESH_INTERVAL_MS = 5000;
-const FIRST_INTERVAL_MS = 1000;
+const FIRST_PAUSE = { firstMs: 500, maxMs: 5000 };
+/** As long as the longest of those pauses. */
+const FIRST_WAIT_MS = 5000;
 const KEYS_MAX = 1000;
 /** What RS256 asks of a key; tokens of a smaller one are refused. */
 const RSA_BITS_MIN = 2048;
@@ -59,6 +63,19 @@ export class TokenKeys implements AsyncDisposable {
     this.#started = this.#fetchFirst();
   }
 
+  /**
+   * Whether there are keys to judge by. That UAA answers for the first time is waited for, but not
+   * long.
+   */
+  async areHere(): Promise<boolean> {
+    if (this.#keys !== undefined) return true;
+    const over = new AbortController();
+    const late = this.#options.clock.sleep(FIRST_WAIT_MS, over.signal);
+    await Promise.race([this.#started, late]);
+    over.abort();
+    return this.#keys !== undefined;
+  }
+
   /** The key of this id as it is known now. */
   known(id: string): TokenKey | undefined {
     return this.#keys?.get(id);
@@ -70,17 +87,16 @@ export class TokenKeys implements AsyncDisposable {
     return this.known(id);
   }
 
-  /** Asks UAA, unless that was done a moment ago. Never rejects: a failure is told and counted. */
+  /**
+   * Asks UAA, unless that was done a moment ago, or goes on until it has answered for the first time.
+   * Never rejects: a failure is told and counted.
+   */
   refresh(): Promise<void> {
     if (this.#asking !== undefined) return this.#asking;
-    const intervalMs = this.#keys === undefined ? FIRST_INTERVAL_MS : REFRESH_INTERVAL_MS;
-    const now = this.#options.clock.now();
-    if (now - this.#askedAt < intervalMs) return Promise.resolve();
-    this.#askedAt = now;
-    this.#asking = this.#fetch().finally(() => {
-      this.#asking = undefined;
-    });
-    return this.#asking;
+    const agoMs = this.#options.clock.now() - this.#askedAt;
+    return this.#keys === undefined || agoMs < REFRESH_INTERVAL_MS
+      ? Promise.resolve()
+      : this.#ask();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -91,11 +107,20 @@ export class TokenKeys implements AsyncDisposable {
   async #fetchFirst(): Promise<void> {
     const { clock } = this.#options;
     const { signal } = this.#closed;
+    const backoff = new Backoff(FIRST_PAUSE);
     while (this.#keys === undefined && !signal.aborted) {
       // What is still asked for when this is closed ends with the connection to UAA.
-      await Promise.race([this.refresh(), this.#closing]);
-      if (this.#keys === undefined) await clock.sleep(FIRST_INTERVAL_MS, signal);
+      await Promise.race([this.#ask(), this.#closing]);
+      if (this.#keys === undefined) await clock.sleep(backoff.next(), signal);
     }
+  }
+
+  #ask(): Promise<void> {
+    this.#askedAt = this.#options.clock.now();
+    this.#asking = this.#fetch().finally(() => {
+      this.#asking = undefined;
+    });
+    return this.#asking;
   }
 
   async #fetch(): Promise<void> {

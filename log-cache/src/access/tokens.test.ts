@@ -1,4 +1,5 @@
 import { createPrivateKey, generateKeyPairSync } from 'node:crypto';
+import type { ServerResponse } from 'node:http';
 import { Metrics, Outgoing } from '@standpipe/plumbing';
 import { eventually, ManualClock, type SpyLog, spyLog } from '@standpipe/plumbing/testing';
 import test, { type ExecutionContext } from 'ava';
@@ -183,17 +184,45 @@ test('a key too short is left out, and the others of its list are taken', async 
   t.is(await tokens.identify(`${head}.${rest}.AAAA`), undefined);
 });
 
-test('until UAA has answered it is asked every second, and tokens are refused', async (t) => {
+test('until UAA has answered it is asked ever more seldom, however many tokens come', async (t) => {
   const platform = await FakePlatform.listen(t);
   platform.handler = (_request, response) => response.writeHead(503).end();
   const { tokens, clock, failures } = access(t, platform);
   const token = await tokenOf();
-  await eventually(() => clock.sleeping === 1);
-  t.is(await tokens.identify(token), undefined);
-  t.is(failures(), 1);
+  const pauses: number[] = [];
+  for (let tries = 1; tries <= 7; tries += 1) {
+    await eventually(() => failures() === tries && clock.sleeping === 1);
+    for (let n = 0; n < 10; n += 1) t.is(await tokens.identify(token), undefined);
+    const began = clock.now();
+    while (failures() === tries && clock.sleeping === 1) await clock.advance(50);
+    pauses.push(clock.now() - began);
+  }
+  for (const [index, mostMs] of [500, 1000, 2000, 4000, 5000, 5000, 5000].entries()) {
+    const pause = pauses[index] ?? 0;
+    t.true(pause <= mostMs && pause >= 0.8 * mostMs - 50, `${index}: ${pause}`);
+  }
+  await eventually(() => failures() === 8 && clock.sleeping === 1);
+  t.is(platform.taken().length, 8);
   platform.handler = undefined;
-  await clock.advance(1000);
+  await clock.advance(5000);
   await eventually(() => tokens.identify(token));
+  t.is(clock.sleeping, 0);
+});
+
+test('a token waits for UAA’s first answer, but not for ever', async (t) => {
+  const platform = await FakePlatform.listen(t);
+  const held: ServerResponse[] = [];
+  platform.handler = (_request, response) => held.push(response);
+  const { tokens, clock } = access(t, platform);
+  const token = await tokenOf();
+  await eventually(() => held.length === 1);
+  const impatient = tokens.canJudge();
+  await clock.advance(5000);
+  t.false(await impatient);
+  const waiting = Promise.all([tokens.canJudge(), tokens.canJudge()]);
+  held[0]?.end(JSON.stringify(platform.keys));
+  t.deepEqual(await waiting, [true, true]);
+  t.truthy(await tokens.identify(token));
   t.is(clock.sleeping, 0);
 });
 

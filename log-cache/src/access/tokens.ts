@@ -56,6 +56,11 @@ export class Tokens {
     });
   }
 
+  /** Whether tokens can be judged; false as long as UAA has never answered. */
+  canJudge(): Promise<boolean> {
+    return this.#options.keys.areHere();
+  }
+
   /** Undefined: the token is good for nothing. */
   async identify(token: string): Promise<Identity | undefined> {
     if (token === '' || token.length > TOKEN_LENGTH_MAX) return undefined;
