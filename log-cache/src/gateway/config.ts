@@ -13,6 +13,8 @@ export interface GatewayConfig {
   readonly rest: RestSettings;
   /** LOG_CACHE_ADDR: the node that is asked. */
   readonly logCacheAddress: string;
+  /** QUERY_TIMEOUT: how long a PromQL query may take. */
+  readonly queryTimeoutMs: number;
   /** CA_PATH, CERT_PATH, KEY_PATH: mutual TLS towards it; undefined is none. */
   readonly tls: TlsFiles | undefined;
   readonly observability: ObservabilityConfig;
@@ -40,6 +42,7 @@ export function readConfig(vars: Readonly<NodeJS.ProcessEnv> = process.env): Gat
   const config: GatewayConfig = {
     rest: { ...rest, address: nearUnlessSecure(rest.address, rest.certificate !== undefined) },
     logCacheAddress: env.address('LOG_CACHE_ADDR', {}),
+    queryTimeoutMs: env.duration('QUERY_TIMEOUT', { fallback: '10s', min: '10ms', max: '10m' }),
     tls: internalTlsSettings(env),
     observability: metricsSettings(env, { port: 6063 }),
   };

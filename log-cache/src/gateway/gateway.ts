@@ -41,7 +41,11 @@ export async function startGateway(
     const listener = await listenRest(config.rest, {
       reader: new NodeReader({ client, address }),
       tails,
-      querier: new Querier({ source: new NodeSeries(client), metrics }),
+      querier: new Querier({
+        source: new NodeSeries(client),
+        timeoutMs: config.queryTimeoutMs,
+        metrics,
+      }),
       log,
       metrics,
     });

@@ -1,12 +1,15 @@
 /**
  * The series that one Log Cache node can get, ours or the original's, for PromQL in front of it.
  *
- * One of ours is asked for them; one of the original's is read page by page, and asks whoever owns
- * a source. Without the node there is no answer: a query is refused with the node's own words.
+ * One of ours is asked for them, and says which nodes it could not reach; one of the original's is
+ * read page by page, asks whoever owns a source, and says nothing of those that are gone. Without the
+ * node there is no answer: a query is refused with the node's own words.
  */
 
+import { status } from '@grpc/grpc-js';
 import type { LogCacheClient } from '../client.ts';
 import { QueryError } from '../promql/errors.ts';
+import { timedOut } from '../promql/pacer.ts';
 import type { Pace, Selected, Selection, SeriesSource } from '../promql/series.ts';
 import { selectFrom } from '../promql/series-client.ts';
 import { isServiceError } from '../refusals.ts';
@@ -23,6 +26,7 @@ export class NodeSeries implements SeriesSource {
       return await selectFrom(this.#client, selection, pace, { local: false });
     } catch (error) {
       if (!isServiceError(error)) throw error;
+      if (error.code === status.DEADLINE_EXCEEDED) throw timedOut();
       throw new QueryError('internal', error.details, { cause: error });
     }
   }

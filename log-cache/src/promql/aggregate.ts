@@ -7,10 +7,12 @@ import { failed } from './errors.ts';
 import type { Evaluator } from './evaluate.ts';
 import { plainNumber } from './format.ts';
 import { quantile } from './functions/sums.ts';
+import { LABELS_WORK, sortInTurns } from './in-turns.ts';
 import type { Labels } from './labels.ts';
 import { isLabelName, METRIC_NAME } from './names.ts';
 import { type Grid, merged, Row } from './rows.ts';
 import { sampleOffset } from './sample-offset.ts';
+import type { Pace } from './series.ts';
 
 /** What the values of a group come to; there is at least one. */
 type Reduce = (values: Float64Array, param: number) => number;
@@ -35,11 +37,13 @@ interface Group {
 }
 
 export async function aggregate(on: Evaluator, expr: Aggregate, grid: Grid): Promise<Row[]> {
-  const rows = await on.rows(expr.expr, grid);
-  const groups = groupsOf(rows, (labels) => groupLabels(labels, expr));
+  const isNumber = expr.param !== undefined && expr.op !== 'count_values';
+  const [rows, param] = await Promise.all([
+    on.rows(expr.expr, grid),
+    isNumber ? on.scalar(expr.param, grid) : new Float64Array(grid.count),
+  ]);
+  const groups = await groupsOf(on, rows, (labels) => groupLabels(labels, expr));
   if (expr.op === 'count_values') return countValues(on, expr, grid, groups);
-  const param =
-    expr.param === undefined ? new Float64Array(grid.count) : await on.scalar(expr.param, grid);
   const reduce = REDUCTIONS[expr.op];
   if (reduce === undefined) return choose(on, expr.op, param, groups);
 
@@ -63,9 +67,14 @@ function groupLabels(labels: Labels, { without, grouping }: Aggregate): Labels {
   return without ? labels.without([...grouping, METRIC_NAME]) : labels.only(grouping);
 }
 
-function groupsOf(rows: readonly Row[], labelsOf: (labels: Labels) => Labels): readonly Group[] {
+async function groupsOf(
+  on: Evaluator,
+  rows: readonly Row[],
+  labelsOf: (labels: Labels) => Labels,
+): Promise<readonly Group[]> {
   const groups = new Map<string, Group>();
   for (const row of rows) {
+    if (on.pace.isDue(LABELS_WORK)) await on.pace.pause();
     const labels = labelsOf(row.labels);
     const group = groups.get(labels.key);
     if (group) group.rows.push(row);
@@ -141,9 +150,9 @@ async function countValues(
         if (on.pace.isDue(10)) await on.pace.pause();
       }
     }
-    results.push(...byValue.values());
+    for (const counts of byValue.values()) results.push(counts);
   }
-  return merged(results);
+  return merged(on.pace, results);
 }
 
 /** Those that leave rows as they are, but not all of them at each step. */
@@ -159,22 +168,27 @@ async function choose(
     const chosen = on.hold(rows.map(({ labels }) => Row.empty(labels, param.length)));
     for (let step = 0; step < param.length; step += 1) {
       const indexes = [...rows.keys()].filter((index) => rows[index]?.has(step));
-      const wanted = wantedOf(op, rows, { indexes, step, param: param[step] as number });
+      const at = { indexes, step, param: param[step] as number };
+      const wanted = await wantedOf(on.pace, op, rows, at);
       for (const index of wanted) chosen[index]?.set(step, rows[index]?.at(step) ?? 0);
       if (on.pace.isDue(rows.length * 8)) await on.pace.pause();
     }
     const there = chosen.filter((row) => !row.isEmpty);
     const isRanked = isTop || op === 'bottomk';
-    results.push(...(isRanked ? sorted(there, (a, b) => (isTop ? b - a : a - b)) : there));
+    const ranked = isRanked
+      ? await sorted(on.pace, there, (a, b) => (isTop ? b - a : a - b))
+      : there;
+    for (const row of ranked) results.push(row);
   }
   return results;
 }
 
-function wantedOf(
+async function wantedOf(
+  pace: Pace,
   op: string,
   rows: readonly Row[],
   at: { readonly indexes: number[]; readonly step: number; readonly param: number },
-): readonly number[] {
+): Promise<readonly number[]> {
   const { indexes, step, param } = at;
   if (op === 'limit_ratio') {
     const ratio = Math.max(-1, Math.min(1, param));
@@ -189,12 +203,11 @@ function wantedOf(
   const count = Math.max(0, Math.trunc(param));
   if (op === 'limitk') return indexes.slice(0, count);
   const valueAt = (index: number): number => rows[index]?.at(step) ?? 0;
-  return indexes
-    .sort((a, b) => {
-      const isLast = Number(Number.isNaN(valueAt(a))) - Number(Number.isNaN(valueAt(b)));
-      if (isLast !== 0) return isLast;
-      const difference = valueAt(a) === valueAt(b) ? 0 : valueAt(a) < valueAt(b) ? -1 : 1;
-      return op === 'topk' ? -difference : difference;
-    })
-    .slice(0, count);
+  const ranked = await sortInTurns(pace, indexes, (a, b) => {
+    const isLast = Number(Number.isNaN(valueAt(a))) - Number(Number.isNaN(valueAt(b)));
+    if (isLast !== 0) return isLast;
+    const difference = valueAt(a) === valueAt(b) ? 0 : valueAt(a) < valueAt(b) ? -1 : 1;
+    return op === 'topk' ? -difference : difference;
+  });
+  return ranked.slice(0, count);
 }

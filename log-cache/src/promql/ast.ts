@@ -144,6 +144,9 @@ export function childrenOf(expr: Expr): readonly Expr[] {
 
 /** Every selector in an expression, in the order of the text. */
 export function* selectorsOf(expr: Expr): Generator<VectorSelector> {
-  if (expr.type === 'selector') yield expr;
-  for (const child of childrenOf(expr)) yield* selectorsOf(child);
+  const waiting = [expr];
+  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+    if (next.type === 'selector') yield next;
+    waiting.push(...childrenOf(next).toReversed());
+  }
 }

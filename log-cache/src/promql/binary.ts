@@ -1,15 +1,22 @@
 /**
  * Binary operations. Series of both sides are brought together by their labels once; which of them
  * are there, and so what is a pair and what is ambiguous, is decided at each step.
+ *
+ *     a + b - c   ──▶   ((a + b) - c), from left to right
+ *
+ * Operands are often other nodes' series, so the next AHEAD_MAX of a chain are fetched and evaluated
+ * beside the one that is waited for. Never more: a long chain holds few of its values at a time.
  */
 
-import { type Binary, COMPARISONS, type Matching, SET_OPERATORS } from './ast.ts';
-import { failed } from './errors.ts';
+import { type Binary, COMPARISONS, type Expr, type Matching, SET_OPERATORS } from './ast.ts';
+import { failed, type QueryError } from './errors.ts';
 import type { Evaluator, Value } from './evaluate.ts';
 import { OPERATORS } from './functions/number.ts';
+import { LABELS_WORK, startAhead } from './in-turns.ts';
 import { Labels } from './labels.ts';
 import { METRIC_NAME } from './names.ts';
-import { type Grid, merged, Row } from './rows.ts';
+import { type Grid, mapRows, merged, presentAt, Row } from './rows.ts';
+import type { Pace } from './series.ts';
 import { setOperation } from './set-operation.ts';
 
 const NO_MATCHING: Matching = {
@@ -29,17 +36,39 @@ type Operate = (a: number, b: number) => number;
 /** Set operators have rows to do with, not numbers. */
 const NONE: Operate = () => Number.NaN;
 
+const AHEAD_MAX = 4;
+
 export async function binary(on: Evaluator, expr: Binary, grid: Grid): Promise<Value> {
-  // One after the other, so that a long chain never holds more than two of its values.
-  const left = await on.evaluate(expr.left, grid);
-  const right = await on.evaluate(expr.right, grid);
+  const links: Binary[] = [];
+  let first: Expr = expr;
+  for (; first.type === 'binary'; first = first.left) links.push(first);
+  links.reverse();
+
+  const operands = [first, ...links.map(({ right }) => right)];
+  let value: Value | undefined;
+  let done = 0;
+  for await (const operand of startAhead(operands, AHEAD_MAX, (one) => on.evaluate(one, grid))) {
+    const link = links[done - 1];
+    value =
+      value && link ? await operated(on, link, { left: value, right: operand, grid }) : operand;
+    done += 1;
+  }
+  if (value === undefined) throw new Error('a binary expression has two operands');
+  return value;
+}
+
+async function operated(
+  on: Evaluator,
+  expr: Binary,
+  { left, right, grid }: { readonly left: Value; readonly right: Value; readonly grid: Grid },
+): Promise<Value> {
   const operate = OPERATORS[expr.op] ?? NONE;
   if (left.type === 'string' || right.type === 'string') throw new Error('types have been checked');
   if (left.type === 'vector' && right.type === 'vector') {
     const matching = expr.matching ?? NO_MATCHING;
     const sides = { left: left.rows, right: right.rows };
     const result = SET_OPERATORS.has(expr.op)
-      ? setOperation(expr.op, sides, (labels) => signatureOf(labels, matching))
+      ? await setOperation(on.pace, expr.op, sides, (labels) => signatureOf(labels, matching))
       : await pairwise(on, expr, { ...sides, matching, operate, grid });
     on.hold(result);
     on.release(left.rows);
@@ -47,15 +76,16 @@ export async function binary(on: Evaluator, expr: Binary, grid: Grid): Promise<V
     return { type: 'vector', rows: result };
   }
   if (left.type === 'scalar' && right.type === 'scalar') {
-    on.pace.hold(grid.count);
     const values = left.values.map((value, step) => operate(value, right.values[step] as number));
     return { type: 'scalar', values };
   }
   const rows = left.type === 'vector' ? left.rows : right.type === 'vector' ? right.rows : [];
   const scalar = left.type === 'scalar' ? left.values : right.type === 'scalar' ? right.values : [];
   const isSwapped = left.type === 'scalar';
-  const made = rows.map((row) => withScalar(row, expr, { scalar, operate, isSwapped }));
-  return { type: 'vector', rows: merged(made) };
+  const made = await mapRows(on.pace, rows, (row) =>
+    withScalar(row, expr, { scalar, operate, isSwapped }),
+  );
+  return { type: 'vector', rows: await merged(on.pace, made) };
 }
 
 function withScalar(
@@ -101,12 +131,16 @@ async function pairwise(on: Evaluator, expr: Binary, sides: Sides): Promise<Row[
   const isSwapped = matching.card === 'one-to-many';
   // `many` may have several of one signature, if the query says so; `one` never.
   const many = isSwapped ? sides.right : sides.left;
-  const ones = bySignature(isSwapped ? sides.left : sides.right, matching);
+  const ones = await bySignature(on, isSwapped ? sides.left : sides.right, matching);
   const isFilter = COMPARISONS.has(expr.op) && !expr.bool;
   const results: Row[] = [];
-  const manyRows = bySignature(many, matching);
+  const manyRows = await bySignature(on, many, matching);
+  let others: Uint8Array | undefined;
   for (const [signature, candidates] of ones) {
-    if (candidates.length > 1) rejectDuplicates(candidates, many, { signature, isSwapped });
+    if (candidates.length > 1) {
+      others ??= await presentAt(on.pace, many, grid.count);
+      await rejectDuplicates(on.pace, candidates, { others, signature, isSwapped });
+    }
     const partners = manyRows.get(signature) ?? [];
     const taken = matching.card === 'one-to-one' ? new Uint8Array(grid.count) : undefined;
     for (const row of partners) {
@@ -128,12 +162,17 @@ async function pairwise(on: Evaluator, expr: Binary, sides: Sides): Promise<Row[
       }
     }
   }
-  return merged(results, { reason: AMBIGUOUS });
+  return merged(on.pace, results, { reason: AMBIGUOUS });
 }
 
-function bySignature(rows: readonly Row[], matching: Matching): Map<string, Row[]> {
+async function bySignature(
+  on: Evaluator,
+  rows: readonly Row[],
+  matching: Matching,
+): Promise<Map<string, Row[]>> {
   const map = new Map<string, Row[]>();
   for (const row of rows) {
+    if (on.pace.isDue(LABELS_WORK)) await on.pace.pause();
     const signature = signatureOf(row.labels, matching);
     const known = map.get(signature);
     if (known) known.push(row);
@@ -143,29 +182,39 @@ function bySignature(rows: readonly Row[], matching: Matching): Map<string, Row[
 }
 
 /** At no step may two rows of the `one` side be there, if there is anything on the other. */
-function rejectDuplicates(
+async function rejectDuplicates(
+  pace: Pace,
   rows: readonly Row[],
-  many: readonly Row[],
-  { signature, isSwapped }: { readonly signature: string; readonly isSwapped: boolean },
-): void {
+  at: {
+    /** At which steps there is anything on the other side. */
+    readonly others: Uint8Array;
+    readonly signature: string;
+    readonly isSwapped: boolean;
+  },
+): Promise<void> {
   const taken = new Map<number, Row>();
   for (const row of rows) {
     for (let step = 0; step < row.values.length; step += 1) {
-      if (!row.has(step)) continue;
+      if (!row.has(step) || at.others[step] !== 1) continue;
       const other = taken.get(step);
-      if (other === undefined) {
-        taken.set(step, row);
-        continue;
-      }
-      if (!many.some((one) => one.has(step))) continue;
-      const side = isSwapped ? 'left' : 'right';
-      throw failed(
-        `found duplicate series for the match group ${matchGroup(signature)} on the ${side} ` +
-          `hand-side of the operation: [${row.labels}, ${other.labels}];` +
-          'many-to-many matching not allowed: matching labels must be unique on one side',
-      );
+      if (other !== undefined) throw duplicates(row, other, at);
+      taken.set(step, row);
     }
+    if (pace.isDue(row.values.length)) await pace.pause();
   }
+}
+
+function duplicates(
+  row: Row,
+  other: Row,
+  { signature, isSwapped }: { readonly signature: string; readonly isSwapped: boolean },
+): QueryError {
+  const side = isSwapped ? 'left' : 'right';
+  return failed(
+    `found duplicate series for the match group ${matchGroup(signature)} on the ${side} ` +
+      `hand-side of the operation: [${row.labels}, ${other.labels}];` +
+      'many-to-many matching not allowed: matching labels must be unique on one side',
+  );
 }
 
 function matchGroup(signature: string): string {

@@ -12,8 +12,10 @@ import {
   type NumberFunction,
 } from './functions/number.ts';
 import { RANGE_FUNCTIONS, type RangeFunction } from './functions/range.ts';
+import { sortInTurns } from './in-turns.ts';
 import { NO_LABELS } from './labels.ts';
-import { type Grid, merged, Row, timeAt } from './rows.ts';
+import { type Grid, mapRows, merged, presentAt, Row, timeAt } from './rows.ts';
+import type { Pace } from './series.ts';
 
 export async function callFunction(on: Evaluator, call: Call, grid: Grid): Promise<Value> {
   const { name, args } = call;
@@ -23,14 +25,14 @@ export async function callFunction(on: Evaluator, call: Call, grid: Grid): Promi
     case 'pi':
       return scalarOf(grid, () => Math.PI);
     case 'scalar':
-      return scalarOfRows(await on.rows(argOf(call, 0), grid), grid);
+      return onlyValues(on, await on.rows(argOf(call, 0), grid), grid);
     case 'vector': {
       const values = await on.scalar(argOf(call, 0), grid);
       const present = new Uint8Array(grid.count).fill(1);
       return vector(on.hold([new Row(NO_LABELS, values, present)]));
     }
     case 'absent':
-      return vector(absent(call, await on.rows(argOf(call, 0), grid), grid));
+      return vector(await absent(on, call, grid));
     case 'timestamp':
       return vector(await timestamp(on, call, grid));
     case 'absent_over_time':
@@ -58,9 +60,11 @@ export async function callFunction(on: Evaluator, call: Call, grid: Grid): Promi
 async function overRows(on: Evaluator, call: Call, grid: Grid): Promise<readonly Row[]> {
   const { name, args } = call;
   if (name === 'histogram_quantile') {
-    const q = await on.scalar(argOf(call, 0), grid);
-    const rows = await on.rows(argOf(call, 1), grid);
-    const result = on.hold(histogramQuantile(q, rows));
+    const [q, rows] = await Promise.all([
+      on.scalar(argOf(call, 0), grid),
+      on.rows(argOf(call, 1), grid),
+    ]);
+    const result = on.hold(await histogramQuantile(on.pace, q, rows));
     on.release(rows);
     return result;
   }
@@ -68,25 +72,29 @@ async function overRows(on: Evaluator, call: Call, grid: Grid): Promise<readonly
   const texts = args.slice(1).map(textOf);
   switch (name) {
     case 'label_replace':
-      return labelReplace(rows, texts);
+      return labelReplace(on.pace, rows, texts);
     case 'label_join':
-      return labelJoin(rows, texts);
+      return labelJoin(on.pace, rows, texts);
     case 'sort':
-      return sorted(rows, (a, b) => a - b);
+      return sorted(on.pace, rows, (a, b) => a - b);
     case 'sort_desc':
-      return sorted(rows, (a, b) => b - a);
+      return sorted(on.pace, rows, (a, b) => b - a);
     case 'sort_by_label':
-      return sortByLabels(rows, texts, false);
+      return sortByLabels(on.pace, rows, texts, false);
     case 'sort_by_label_desc':
-      return sortByLabels(rows, texts, true);
+      return sortByLabels(on.pace, rows, texts, true);
     default:
       throw new Error(`the function ${name} is declared but not there`);
   }
 }
 
 /** Only an instant query has an order. NaN comes last either way. */
-export function sorted(rows: readonly Row[], compare: (a: number, b: number) => number): Row[] {
-  return rows.toSorted((a, b) => {
+export function sorted(
+  pace: Pace,
+  rows: readonly Row[],
+  compare: (a: number, b: number) => number,
+): Promise<Row[]> {
+  return sortInTurns(pace, rows, (a, b) => {
     const aIsLast = Number.isNaN(a.at(0));
     const bIsLast = Number.isNaN(b.at(0));
     if (aIsLast || bIsLast) return Number(aIsLast) - Number(bIsLast);
@@ -100,8 +108,10 @@ async function overNumbers(
   grid: Grid,
   apply: NumberFunction,
 ): Promise<Row[]> {
-  const rows = await on.rows(argOf(call, 0), grid);
-  const [a, b] = await paramsOf(on, call.args.slice(1), grid);
+  const [rows, [a, b]] = await Promise.all([
+    on.rows(argOf(call, 0), grid),
+    paramsOf(on, call.args.slice(1), grid),
+  ]);
   const result: Row[] = [];
   for (const row of rows) {
     on.pace.hold(grid.count);
@@ -116,7 +126,7 @@ async function overNumbers(
     if (on.pace.isDue(grid.count)) await on.pace.pause();
   }
   on.release(rows);
-  return merged(result);
+  return merged(on.pace, result);
 }
 
 async function overRanges(
@@ -125,9 +135,11 @@ async function overRanges(
   grid: Grid,
   apply: RangeFunction,
 ): Promise<Row[]> {
-  const ranges = await rangesOf(on, call, grid);
   const others = call.args.filter((arg) => typeOf(arg) === 'scalar');
-  const params = await paramsOf(on, others, grid);
+  const [ranges, params] = await Promise.all([
+    rangesOf(on, call, grid),
+    paramsOf(on, others, grid),
+  ]);
   const keepsName = call.name === 'last_over_time' || call.name === 'first_over_time';
   const rows: Row[] = [];
   for (const { labels, times, values } of ranges.series) {
@@ -154,7 +166,7 @@ async function overRanges(
       }
       if (window.from === window.to) continue;
       window.evalMs = timeAt(grid, step);
-      window.params = params.map((param) => param[step] as number);
+      for (const [index, param] of params.entries()) window.params[index] = param[step] as number;
       const value = apply(window);
       if (value !== undefined) row.set(step, value);
       if (on.pace.isDue(window.to - window.from + 1)) await on.pace.pause();
@@ -164,7 +176,7 @@ async function overRanges(
     else rows.push(row);
     if (on.pace.isDue(grid.count)) await on.pace.pause();
   }
-  return merged(rows, { strict: true });
+  return merged(on.pace, rows, { strict: true });
 }
 
 async function absentOverTime(on: Evaluator, call: Call, grid: Grid): Promise<Row[]> {
@@ -191,8 +203,9 @@ async function countsIn(on: Evaluator, ranges: Ranges, grid: Grid): Promise<Floa
   return counts;
 }
 
-function absent(call: Call, rows: readonly Row[], grid: Grid): Row[] {
-  return absentWhere(call, grid, (step) => !rows.some((row) => row.has(step)));
+async function absent(on: Evaluator, call: Call, grid: Grid): Promise<Row[]> {
+  const isThere = await presentAt(on.pace, await on.rows(argOf(call, 0), grid), grid.count);
+  return absentWhere(call, grid, (step) => isThere[step] !== 1);
 }
 
 function absentWhere(call: Call, grid: Grid, isAbsent: (step: number) => boolean): Row[] {
@@ -211,15 +224,15 @@ async function timestamp(on: Evaluator, call: Call, grid: Grid): Promise<Row[]> 
     const timeOf = ({ times }: { readonly times: Float64Array }, index: number): number =>
       (times[index] as number) / 1000;
     const rows = await on.selected(arg, grid, timeOf);
-    return merged(rows.map((row) => row.named(row.labels.nameless)));
+    const nameless = await mapRows(on.pace, rows, (row) => row.named(row.labels.nameless));
+    return merged(on.pace, nameless);
   }
   const rows = await on.rows(arg, grid);
-  return merged(
-    rows.map(({ labels, values, present }) => {
-      const times = values.map((_, step) => timeAt(grid, step) / 1000);
-      return new Row(labels.nameless, times, present);
-    }),
-  );
+  const timed = await mapRows(on.pace, rows, ({ labels, values, present }) => {
+    const times = values.map((_, step) => timeAt(grid, step) / 1000);
+    return new Row(labels.nameless, times, present);
+  });
+  return merged(on.pace, timed);
 }
 
 async function rangesOf(on: Evaluator, call: Call, grid: Grid): Promise<Ranges> {
@@ -254,11 +267,17 @@ function scalarOf(
 }
 
 /** The value of the only row; NaN where there is none, or several. */
-function scalarOfRows(rows: readonly Row[], grid: Grid): Value {
-  return scalarOf(grid, (step) => {
-    const there = rows.filter((row) => row.has(step));
-    return there.length === 1 ? (there[0]?.at(step) ?? Number.NaN) : Number.NaN;
+async function onlyValues(on: Evaluator, rows: readonly Row[], grid: Grid): Promise<Value> {
+  const counts = new Uint32Array(grid.count);
+  const values = new Float64Array(grid.count);
+  await mapRows(on.pace, rows, (row) => {
+    for (let step = 0; step < grid.count; step += 1) {
+      if (!row.has(step)) continue;
+      counts[step] = (counts[step] as number) + 1;
+      values[step] = row.at(step);
+    }
   });
+  return scalarOf(grid, (step) => (counts[step] === 1 ? (values[step] as number) : Number.NaN));
 }
 
 function vector(rows: readonly Row[]): Value {

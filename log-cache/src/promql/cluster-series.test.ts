@@ -4,10 +4,12 @@ import { testTls } from '@standpipe/plumbing/testing';
 import { ownerOf } from '@standpipe/protos';
 import test, { type ExecutionContext } from 'ava';
 import { LogCacheClient } from '../client.ts';
+import { Clients } from '../clients.ts';
 import { NodeSeries } from '../gateway/node-series.ts';
 import { createClusterReader, createLogCache } from '../log-cache.ts';
 import { batchOf, type EnvelopeInit } from '../testing.ts';
 import { both, cluster, OF_SHARD_0, OF_SHARD_1, silent } from '../testing-cluster.ts';
+import { ClusterSeries } from './cluster-series.ts';
 import { QueryError } from './errors.ts';
 import { Pacer, SampleBudget } from './pacer.ts';
 import { type Answer, Querier } from './querier.ts';
@@ -161,6 +163,40 @@ test('whoever asks one node, and not for its own store, has what all nodes have'
   const metrics = new Metrics({ origin: 'test' });
   const querier = new Querier({ source: new NodeSeries(client), metrics });
   t.deepEqual((await ask(querier, 'sum(x)')).lines, ['{} 2']);
+});
+
+test('whoever asks one node hears from it which others are missing', async (t) => {
+  const { nodes, tls } = await cluster(t, { az1: 2 });
+  const [first, second] = both(nodes);
+  first.cache.put(batchOf([gaugeAt(NOW, { x: 1 }, { source: OF_SHARD_0 })]));
+  const client = new LogCacheClient({ address: first.listener.address, tls });
+  t.teardown(() => client[Symbol.asyncDispose]());
+  const metrics = new Metrics({ origin: 'test' });
+  const querier = new Querier({ source: new NodeSeries(client), metrics });
+  t.deepEqual(await ask(querier, 'sum(x)'), { lines: ['{} 1'], unreachable: [] });
+  await second.stop();
+  t.deepEqual(await ask(querier, 'sum(x)'), { lines: ['{} 1'], unreachable: ['az1/1'] });
+});
+
+test('a node that refuses ends what the others are asked, and nothing stays held', async (t) => {
+  const { nodes, zones, tls } = await cluster(t, { az1: 2 });
+  const [first, second] = both(nodes);
+  const samples = (source: string): EnvelopeInit[] =>
+    Array.from({ length: 3000 }, (_, n) => gaugeAt(NOW - 3000 + n, { x: n }, { source }));
+  first.cache.put(batchOf(samples(OF_SHARD_0)));
+  second.cache.put(batchOf(samples(OF_SHARD_1)));
+  const clients = new Clients({ tls });
+  t.teardown(() => clients[Symbol.asyncDispose]());
+  const source = new ClusterSeries({ clients, log: silent() });
+  source.follow(zones);
+  const budget = new SampleBudget(4000);
+  const querier = new Querier({ source, budget, metrics: new Metrics({ origin: 'test' }) });
+  for (let round = 0; round < 5; round += 1) {
+    await t.throwsAsync(ask(querier, 'sum_over_time(x[1h])'), { message: /too many samples/ });
+    t.is(budget.held, 0);
+  }
+  const one = await ask(querier, `count_over_time(x{source_id="${OF_SHARD_0}"}[1h])`);
+  t.deepEqual(one.lines, [`{source_id="${OF_SHARD_0}"} 3000`]);
 });
 
 test('a node that is not there is an error for who has no other', async (t) => {

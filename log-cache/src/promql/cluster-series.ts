@@ -73,7 +73,7 @@ export class ClusterSeries implements SeriesSource {
     const found = answers.map(({ series }) => series).filter((series) => series !== undefined);
     const missing = answers.filter(({ series }) => series === undefined);
     return {
-      series: mergeSeries(found, { withoutRepeats }),
+      series: await mergeSeries(pace, found, { withoutRepeats }),
       unreachable: missing.map(({ node }) => node.name),
     };
   }

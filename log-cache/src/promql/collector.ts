@@ -62,6 +62,8 @@ export class Collector {
   readonly kinds: number;
   /** How many samples there are. */
   count = 0;
+  /** Steps of work that matching has taken. */
+  matchingWork = 0;
 
   readonly #matchers: readonly Matcher[];
   readonly #nameMatchers: readonly Matcher[];
@@ -206,7 +208,13 @@ export class Collector {
   }
 
   #isNameWanted(name: string): boolean {
-    return this.#nameMatchers.every((matcher) => matcher.matches(name));
+    return this.#nameMatchers.every((matcher) => this.#isMatch(matcher, name));
+  }
+
+  #isMatch(matcher: Matcher, value: string): boolean {
+    const isMatch = matcher.matches(value);
+    this.matchingWork += matcher.takeWork();
+    return isMatch;
   }
 
   #baseOf(envelope: EnvelopeParts): Base {
@@ -237,7 +245,9 @@ export class Collector {
           ]
         : [[METRIC_NAME, name.text]];
     const labels = Labels.of([...base.labels, ...own]);
-    const isWanted = this.#matchers.every((matcher) => matcher.matches(labels.get(matcher.name)));
+    const isWanted = this.#matchers.every((matcher) =>
+      this.#isMatch(matcher, labels.get(matcher.name)),
+    );
     const list = isWanted ? this.#newList(labels, type) : undefined;
     base.series.set(name, list);
     return list;

@@ -10,10 +10,11 @@ import { aggregate } from './aggregate.ts';
 import type { Expr, MatrixSelector, Subquery, TimeShift, VectorSelector } from './ast.ts';
 import { binary } from './binary.ts';
 import { callFunction } from './calls.ts';
+import { mapInTurns, sortInTurns } from './in-turns.ts';
 import { cumulated } from './log-lines.ts';
 import { tooManySamples } from './pacer.ts';
 import type { Grid, Row } from './rows.ts';
-import { merged, Row as Rows, sizeOf, timeAt } from './rows.ts';
+import { mapRows, merged, Row as Rows, sizeOf, timeAt } from './rows.ts';
 import type { Pace, Selection, Series, SeriesSource } from './series.ts';
 import { isStepInvariant } from './step-invariant.ts';
 
@@ -96,7 +97,7 @@ export class Evaluator {
     if (count === 0) return { series: [], rangeMs, endMs };
     const inner = { startMs, stepMs, count };
     if (count > SUBQUERY_STEPS_MAX) throw tooManySamples();
-    const series = seriesOf(await this.rows(expr.expr, inner), inner);
+    const series = await seriesOf(this.pace, await this.rows(expr.expr, inner), inner);
     return { series, rangeMs, endMs };
   }
 
@@ -153,7 +154,7 @@ export class Evaluator {
           rows: await this.selected(expr, grid, ({ values }, index) => values[index] as number),
         };
       case 'unary':
-        return this.#unary(expr.op, await this.evaluate(expr.expr, grid));
+        return this.#signed(expr.op, await this.evaluate(expr.expr, grid));
       case 'aggregate':
         return { type: 'vector', rows: await aggregate(this, expr, grid) };
       case 'binary':
@@ -165,18 +166,14 @@ export class Evaluator {
     }
   }
 
-  #unary(op: '+' | '-', value: Value): Value {
+  async #signed(op: '+' | '-', value: Value): Promise<Value> {
     if (op === '+' || value.type === 'string') return value;
     if (value.type === 'scalar') return { ...value, values: value.values.map((number) => -number) };
-    const negated = value.rows.map(
-      ({ labels, values, present }) =>
-        new Rows(
-          labels.nameless,
-          values.map((number) => -number),
-          present,
-        ),
-    );
-    return { type: 'vector', rows: merged(negated, { strict: true }) };
+    const negated = await mapRows(this.pace, value.rows, ({ labels, values, present }) => {
+      const own = values.map((number) => -number);
+      return new Rows(labels.nameless, own, present);
+    });
+    return { type: 'vector', rows: await merged(this.pace, negated, { strict: true }) };
   }
 
   /** Where each step looks: its own time or the fixed one, less the offset. */
@@ -196,33 +193,32 @@ export class Evaluator {
     };
     const { series, unreachable } = await this.#source.select(selection, this.pace);
     for (const node of unreachable) this.unreachable.add(node);
-    return series
-      .map((one) => cumulated(one, selection, this.pace))
-      .sort((a, b) => a.labels.compare(b.labels));
+    const counted: Series[] = [];
+    for (const one of series) {
+      counted.push(one.type === 'log' ? await cumulated(one, selection, this.pace) : one);
+    }
+    return sortInTurns(this.pace, counted, (a, b) => a.labels.compare(b.labels));
   }
 
   /** Gives every step the value of the first. */
-  #spread(value: Value, count: number): Value {
+  async #spread(value: Value, count: number): Promise<Value> {
     if (value.type === 'string') return value;
     if (value.type === 'scalar') {
       return { ...value, values: new Float64Array(count).fill(value.values[0] ?? Number.NaN) };
     }
     this.pace.hold(value.rows.length * (count - 1));
-    const rows = value.rows.map(
-      ({ labels, values, present }) =>
-        new Rows(
-          labels,
-          new Float64Array(count).fill(values[0] ?? Number.NaN),
-          new Uint8Array(count).fill(present[0] ?? 0),
-        ),
-    );
+    const workOf = (): number => count;
+    const rows = await mapInTurns(this.pace, value.rows, workOf, ({ labels, values, present }) => {
+      const own = new Float64Array(count).fill(values[0] ?? Number.NaN);
+      return new Rows(labels, own, new Uint8Array(count).fill(present[0] ?? 0));
+    });
     return { type: 'vector', rows };
   }
 }
 
 /** The values of a subquery's steps as samples. */
-function seriesOf(rows: readonly Row[], grid: Grid): Series[] {
-  return rows.map((row) => {
+function seriesOf(pace: Pace, rows: readonly Row[], grid: Grid): Promise<Series[]> {
+  return mapRows(pace, rows, (row) => {
     let count = 0;
     const times = new Float64Array(grid.count);
     const values = new Float64Array(grid.count);

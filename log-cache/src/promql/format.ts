@@ -1,6 +1,6 @@
 /** Results as the original's gateway writes them: Prometheus' JSON, with times of three decimals. */
 
-import { QueryError } from './errors.ts';
+import { JsonChunks, jsonText } from './json-chunks.ts';
 import type { Labels } from './labels.ts';
 import type { Pace } from './series.ts';
 
@@ -24,10 +24,6 @@ export type Result =
   | { readonly type: 'string'; readonly timeMs: number; readonly value: string }
   | { readonly type: 'vector'; readonly samples: readonly Sample[] }
   | { readonly type: 'matrix'; readonly series: readonly Samples[] };
-
-/** The largest answer. */
-const RESULT_BYTES_MAX = 64 * 1024 * 1024;
-const CHUNK_LENGTH = 64 * 1024;
 
 /** Seconds with three decimals. */
 export function seconds(ms: number): string {
@@ -57,7 +53,7 @@ export async function resultBody(
   warnings: readonly string[],
   pace: Pace,
 ): Promise<Buffer> {
-  const text = new Chunks(pace);
+  const text = new JsonChunks(pace);
   text.add(`{"status":"success","data":{"resultType":"${result.type}","result":`);
   if (result.type === 'scalar') text.add(pointText(result));
   else if (result.type === 'string') {
@@ -80,7 +76,7 @@ export async function resultBody(
   return text.take();
 }
 
-async function addPoints(text: Chunks, { times, values }: Samples): Promise<void> {
+async function addPoints(text: JsonChunks, { times, values }: Samples): Promise<void> {
   text.add('"values":[');
   for (let index = 0; index < times.length; index += 1) {
     const timeMs = times[index] as number; // Below their length, which is one.
@@ -95,64 +91,8 @@ function pointText({ timeMs, value }: Point): string {
   return `[${seconds(timeMs)},"${plainNumber(value)}"]`;
 }
 
-function labelsText(labels: Labels): string {
+/** Labels as an object, in their order. */
+export function labelsText(labels: Labels): string {
   const inner = [...labels].map(([name, value]) => `${jsonText(name)}:${jsonText(value)}`);
   return `{${inner.join(',')}}`;
-}
-
-const ESCAPES: Readonly<Record<string, string>> = {
-  '<': '\\u003c',
-  '>': '\\u003e',
-  '&': '\\u0026',
-  '\u2028': '\\u2028',
-  '\u2029': '\\u2029',
-};
-
-/** JSON as Go writes it, fit to stand in HTML. */
-export function jsonText(value: unknown): string {
-  return JSON.stringify(value).replaceAll(/[<>&\u2028\u2029]/g, (char) => ESCAPES[char] ?? char);
-}
-
-/** Text that grows piece by piece, up to a bound. */
-class Chunks {
-  readonly #pace: Pace;
-  readonly #buffers: Buffer[] = [];
-  #text = '';
-  #bytes = 0;
-  #added = 0;
-
-  constructor(pace: Pace) {
-    this.#pace = pace;
-  }
-
-  add(text: string): void {
-    this.#text += text;
-    this.#added += 1;
-    if (this.#text.length >= CHUNK_LENGTH) this.#flush();
-  }
-
-  isDue(): boolean {
-    const added = this.#added;
-    this.#added = 0;
-    return this.#pace.isDue(added * 4);
-  }
-
-  pause(): Promise<void> {
-    return this.#pace.pause();
-  }
-
-  take(): Buffer {
-    this.#flush();
-    return Buffer.concat(this.#buffers);
-  }
-
-  #flush(): void {
-    const buffer = Buffer.from(this.#text);
-    this.#text = '';
-    this.#bytes += buffer.length;
-    if (this.#bytes > RESULT_BYTES_MAX) {
-      throw new QueryError('execution', 'the result is too large: ask for fewer series or steps');
-    }
-    this.#buffers.push(buffer);
-  }
 }

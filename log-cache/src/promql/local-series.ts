@@ -9,7 +9,6 @@ import { splitTime } from '@standpipe/protos';
 import type { Cursor } from '../cursor.ts';
 import type { Store } from '../store.ts';
 import { Collector } from './collector.ts';
-import type { Matcher } from './matcher.ts';
 import { SOURCE_ID } from './names.ts';
 import type { Pace, Selected, Selection, SeriesSource } from './series.ts';
 import { sourcesOf } from './sources.ts';
@@ -32,8 +31,10 @@ export class LocalSeries implements SeriesSource {
     const collector = new Collector(selection);
     const matchers = selection.matchers.filter(({ name }) => name === SOURCE_ID);
     for (const id of sourcesOf(selection) ?? this.#store.sourceIds()) {
-      if (!isWanted(id, matchers)) continue;
-      if (pace.isDue(WORK_PER_ENVELOPE)) await pace.pause();
+      const isAsked = matchers.every((matcher) => matcher.matches(id));
+      const work = matchers.reduce((sum, matcher) => sum + matcher.takeWork(), WORK_PER_ENVELOPE);
+      if (pace.isDue(work)) await pace.pause();
+      if (!isAsked) continue;
       await this.#walk(id, { selection, collector, pace });
     }
     return { series: collector.take(), unreachable: [] };
@@ -57,6 +58,7 @@ export class LocalSeries implements SeriesSource {
     let lastHigh = 0;
     let lastLow = 0;
     let seen = 0;
+    let matching = collector.matchingWork;
     while (cursor.next()) {
       const { timeHigh, timeLow, kind } = cursor;
       const timeMs = secondMsOf(timeHigh, timeLow);
@@ -65,7 +67,9 @@ export class LocalSeries implements SeriesSource {
       seen = timeHigh === lastHigh && timeLow === lastLow ? seen + 1 : 1;
       lastHigh = timeHigh;
       lastLow = timeLow;
-      if (!pace.isDue(WORK_PER_ENVELOPE)) continue;
+      const work = WORK_PER_ENVELOPE + collector.matchingWork - matching;
+      matching = collector.matchingWork;
+      if (!pace.isDue(work)) continue;
       pace.hold(collector.count - held);
       held = collector.count;
       await pace.pause();
@@ -77,10 +81,6 @@ export class LocalSeries implements SeriesSource {
     }
     pace.hold(collector.count - held);
   }
-}
-
-function isWanted(id: string, matchers: readonly Matcher[]): boolean {
-  return matchers.every((matcher) => matcher.matches(id));
 }
 
 function startOf({ startMs }: Selection): bigint {

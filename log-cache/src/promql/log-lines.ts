@@ -8,6 +8,7 @@
  * differences are worth anything.
  */
 
+import { SampleList } from './sample-list.ts';
 import type { Pace, Selection, Series } from './series.ts';
 
 export const LOG_LINES = 'log_lines_total';
@@ -17,35 +18,37 @@ export const LOG_TYPE = 'log_type';
 const FILL_MS = 15_000;
 const SECOND_MS = 1000;
 
-/** Makes a running total of a series of logs; others stay as they are. */
-export function cumulated(series: Series, selection: Selection, pace: Pace): Series {
-  if (series.type !== 'log') return series;
-  const { times, values } = series;
+/** Makes a running total of a series of logs. */
+export async function cumulated(series: Series, selection: Selection, pace: Pace): Promise<Series> {
+  const { labels, type, times, values } = series;
   const endMs = Math.min(selection.endMs, Date.now());
-  const total: { readonly times: number[]; readonly values: number[] } = { times: [], values: [] };
+  const total = new SampleList(labels, type);
   const add = (time: number, value: number): void => {
     if (time < selection.startMs || time > endMs) return;
-    total.times.push(time);
-    total.values.push(value);
+    pace.hold(1);
+    total.push(time, value);
   };
 
+  const first = times[0] ?? 0;
   let sum = 0;
-  let before = Math.max(selection.startMs - 1, (times[0] ?? 0) - SECOND_MS - 1);
-  if ((times[0] ?? 0) > selection.startMs) add((times[0] ?? 0) - SECOND_MS, 0);
+  let before = Math.max(selection.startMs - 1, first - SECOND_MS - 1);
+  if (times.length > 0 && first > selection.startMs) add(first - SECOND_MS, 0);
   for (let index = 0; index <= times.length; index += 1) {
-    const time = times[index] ?? endMs + 1;
-    // Between lines the total stays what it is.
+    const time = Math.min(times[index] ?? Number.POSITIVE_INFINITY, endMs + 1);
+    // Between lines the total stays what it is: for as long as there are none, which may be years.
     let fill = (Math.floor(before / FILL_MS) + 1) * FILL_MS;
-    if (index > 0) for (; fill < time; fill += FILL_MS) add(fill, sum);
-    if (index === times.length) break;
+    if (index > 0) {
+      for (; fill < time; fill += FILL_MS) {
+        add(fill, sum);
+        if (pace.isDue(1)) await pace.pause();
+      }
+    }
+    if (time > endMs) break;
     sum += values[index] ?? 0;
     add(time, sum);
     before = Math.max(before, time);
+    if (pace.isDue(1)) await pace.pause();
   }
-  pace.hold(total.times.length - times.length);
-  return {
-    ...series,
-    times: Float64Array.from(total.times),
-    values: Float64Array.from(total.values),
-  };
+  pace.hold(-times.length);
+  return total.series();
 }

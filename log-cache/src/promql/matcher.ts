@@ -2,7 +2,8 @@
  * One label matcher: `=`, `!=`, `=~` or `!~`. A label that is not there is an empty one.
  *
  * Expressions are RE2's, anchored, and linear in time; but thousands of instructions over long
- * values are slow all the same, so each value is matched once and an expression has a length.
+ * values are slow all the same, so each value is matched once and an expression has a length. One
+ * that only lists values (`a|b`) is looked up instead, however many they are.
  */
 
 import { RE2JS, RE2JSException } from 're2js';
@@ -23,6 +24,7 @@ const MATCH_WORK_MAX = 10_000_000;
 /** A whole-value expression, compiled once. */
 export class Pattern {
   readonly #compiled: RE2JS;
+  #work = 0;
 
   constructor(pattern: string) {
     if (pattern.length > PATTERN_LENGTH_MAX) {
@@ -46,23 +48,29 @@ export class Pattern {
     this.#check(value);
     const matcher = this.#compiled.matcher(value);
     if (!matcher.find()) return undefined;
-    const named = this.#compiled.namedGroups() as Readonly<Record<string, number>>;
+    const named = new Map(Object.entries<number>(this.#compiled.namedGroups()));
     return (name) => {
-      const index = /^\d+$/.test(name) ? Number(name) : (named[name] ?? -1);
+      const index = /^\d+$/.test(name) ? Number(name) : (named.get(name) ?? -1);
       if (index < 0 || index > matcher.groupCount()) return '';
       return matcher.group(index) ?? '';
     };
   }
 
+  /** Steps of work that were done since this was last asked. */
+  takeWork(): number {
+    const work = this.#work;
+    this.#work = 0;
+    return work;
+  }
+
   #check(value: string): void {
-    if (this.#compiled.programSize() * value.length > MATCH_WORK_MAX) {
+    const work = this.#compiled.programSize() * value.length;
+    if (work > MATCH_WORK_MAX) {
       throw failed('a regular expression takes too long to match: ask more simply');
     }
+    this.#work += work;
   }
 }
-
-/** A character that stands for itself in an expression. */
-const ESCAPED = /\\([\\.+*?()|[\]{}^$-])/g;
 
 /** An expression that only these values match. */
 export function oneOf(values: readonly string[]): string {
@@ -73,6 +81,9 @@ export class Matcher {
   readonly name: string;
   readonly op: MatchOp;
   readonly value: string;
+  /** The only values that can match, if the matcher names them: `="a"` or `=~"a|b"`. */
+  readonly literals: readonly string[] | undefined;
+  readonly #listed: ReadonlySet<string> | undefined;
   readonly #pattern: Pattern | undefined;
   readonly #verdicts = new Map<string, boolean>();
 
@@ -81,29 +92,54 @@ export class Matcher {
     this.name = name;
     this.op = op;
     this.value = value;
-    if (op === '=~' || op === '!~') this.#pattern = new Pattern(value);
+    if (op === '=') this.literals = [value];
+    if (op === '=' || op === '!=') return;
+    const listed = listedIn(value);
+    if (op === '=~') this.literals = listed;
+    if (listed === undefined) this.#pattern = new Pattern(value);
+    else this.#listed = new Set(listed);
   }
 
   matches(value: string): boolean {
     if (this.op === '=') return value === this.value;
     if (this.op === '!=') return value !== this.value;
+    const isWanted = this.op === '=~';
+    if (this.#listed !== undefined) return this.#listed.has(value) === isWanted;
     const known = this.#verdicts.get(value);
     if (known !== undefined) return known;
-    const verdict = this.#pattern?.matches(value) === (this.op === '=~');
+    const verdict = this.#pattern?.matches(value) === isWanted;
     if (this.#verdicts.size < VERDICTS_MAX) this.#verdicts.set(value, verdict);
     return verdict;
   }
 
-  /** The only values that can match, if the matcher names them: `="a"` or `=~"a|b"`. */
-  get literals(): readonly string[] | undefined {
-    if (this.op === '=') return [this.value];
-    if (this.op !== '=~') return undefined;
-    const parts = this.value.split(/(?<!\\)\|/).map((part) => part.replaceAll(ESCAPED, '$1'));
-    const plain = this.value.replaceAll(ESCAPED, '');
-    return /[\\.+*?()[\]{}^$]/.test(plain) ? undefined : parts;
+  /** Steps of work that matching has taken since this was last asked. */
+  takeWork(): number {
+    return this.#pattern?.takeWork() ?? 0;
   }
 
   toString(): string {
     return `${this.name}${this.op}${JSON.stringify(this.value)}`;
   }
+}
+
+const META = /[.+*?()[\]{}^$]/;
+
+/** The values that an expression lists, if it does nothing else: `a|b\\.c` lists `a` and `b.c`. */
+function listedIn(pattern: string): readonly string[] | undefined {
+  const values: string[] = [''];
+  for (let at = 0; at < pattern.length; at += 1) {
+    const char = pattern.charAt(at);
+    if (char === '|') {
+      values.push('');
+      continue;
+    }
+    if (META.test(char)) return undefined;
+    const isEscape = char === '\\';
+    if (isEscape) at += 1;
+    const own = isEscape ? pattern.charAt(at) : char;
+    // A letter or digit behind a backslash stands for something else.
+    if (isEscape && !/^[!-/:-@[-`{-~]$/.test(own)) return undefined;
+    values[values.length - 1] += own;
+  }
+  return values;
 }

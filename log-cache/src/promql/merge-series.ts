@@ -6,18 +6,26 @@
  * same time and value count once.
  */
 
-import type { Series } from './series.ts';
+import { LABELS_WORK } from './in-turns.ts';
+import type { Pace, Series } from './series.ts';
 
-export function mergeSeries(
+export async function mergeSeries(
+  pace: Pace,
   answers: readonly (readonly Series[])[],
   { withoutRepeats }: { readonly withoutRepeats: boolean },
-): Series[] {
+): Promise<readonly Series[]> {
   const [only] = answers;
-  if (only !== undefined && answers.length === 1) return [...only];
+  if (only !== undefined && answers.length === 1) return only;
   const byKey = new Map<string, Series>();
-  for (const one of answers.flat()) {
-    const other = byKey.get(one.labels.key);
-    byKey.set(one.labels.key, other === undefined ? one : mergedPair(other, one, withoutRepeats));
+  for (const answer of answers) {
+    for (const one of answer) {
+      const { key } = one.labels;
+      const other = byKey.get(key);
+      const merged = other === undefined ? one : mergedPair(other, one, withoutRepeats);
+      byKey.set(key, merged);
+      const work = other === undefined ? 0 : merged.times.length;
+      if (pace.isDue(LABELS_WORK + work)) await pace.pause();
+    }
   }
   return [...byKey.values()];
 }

@@ -2,10 +2,14 @@
  * What one query may take: time, samples, and turns of the event loop.
  *
  * Samples are counted over all queries that run in the process, so that memory has one bound
- * however many ask: a query that would go beyond it fails, and lets go what it holds.
+ * however many ask: a query that would go beyond it fails, and lets go what it holds. Turns are
+ * shared as well: however many work, what else comes waits for one of them and no more.
+ *
+ * Parts of a query run beside each other. When one of them fails, the query is over for the others
+ * too: what they hold would be given back by nobody.
  */
 
-import { setImmediate } from 'node:timers/promises';
+import { Turns } from '../turns.ts';
 import { failed, QueryError } from './errors.ts';
 import type { Pace } from './series.ts';
 
@@ -13,8 +17,9 @@ import type { Pace } from './series.ts';
 const TURN_MS = 5;
 const WORK_PER_LOOK = 5000;
 
-/** How many samples all queries together hold, and may hold. */
+/** What all queries of a process share: how many samples they hold, and may hold, and their turns. */
 export class SampleBudget {
+  readonly turns: Turns = new Turns();
   readonly #most: number;
   #held = 0;
 
@@ -36,9 +41,13 @@ export class SampleBudget {
 
 export class Pacer implements Pace, Disposable {
   readonly deadlineMs: number;
-  readonly signal: AbortSignal;
   readonly #budget: SampleBudget;
+  readonly #caller: AbortSignal;
+  /** Aborted when the caller goes, and when the query is over. */
+  readonly #end = new AbortController();
+  readonly #abort = (): void => this.#end.abort();
   #held = 0;
+  #isOver = false;
   #work = 0;
   #turnMs = performance.now();
 
@@ -48,8 +57,14 @@ export class Pacer implements Pace, Disposable {
     readonly signal: AbortSignal;
   }) {
     this.#budget = options.budget;
-    this.signal = options.signal;
+    this.#caller = options.signal;
     this.deadlineMs = Date.now() + options.timeoutMs;
+    if (this.#caller.aborted) this.#abort();
+    else this.#caller.addEventListener('abort', this.#abort, { once: true });
+  }
+
+  get signal(): AbortSignal {
+    return this.#end.signal;
   }
 
   isDue(work: number): boolean {
@@ -60,15 +75,16 @@ export class Pacer implements Pace, Disposable {
   }
 
   async pause(): Promise<void> {
-    await setImmediate();
+    await this.#budget.turns.next();
     this.#turnMs = performance.now();
     if (this.signal.aborted) throw canceled();
     if (Date.now() > this.deadlineMs) {
-      throw new QueryError('timeout', 'query timed out in expression evaluation');
+      throw timedOut();
     }
   }
 
   hold(samples: number): void {
+    if (this.#isOver) throw canceled();
     this.#held += samples;
     if (!this.#budget.add(samples)) {
       this.#held -= samples;
@@ -77,6 +93,9 @@ export class Pacer implements Pace, Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.#isOver = true;
+    this.#caller.removeEventListener('abort', this.#abort);
+    this.#abort();
     this.#budget.add(-this.#held);
     this.#held = 0;
   }
@@ -84,6 +103,10 @@ export class Pacer implements Pace, Disposable {
 
 export function tooManySamples(): QueryError {
   return failed('query processing would load too many samples into memory in query execution');
+}
+
+export function timedOut(): QueryError {
+  return new QueryError('timeout', 'query timed out in expression evaluation');
 }
 
 export function canceled(): QueryError {

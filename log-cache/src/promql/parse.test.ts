@@ -169,13 +169,44 @@ function moved(text: string): string {
   return text.replace(/( offset -?\d+)(\[\d+\])$/, '$2$1');
 }
 
-test('what nests too deeply is refused, and what is only long is not', (t) => {
-  for (const depth of [600, 5000, 60_000]) {
-    const query = `${'('.repeat(depth)}1${')'.repeat(depth)}`;
-    t.throws(() => parse(query), { instanceOf: ParseError });
-  }
-  t.throws(() => parse(`${'-'.repeat(50_000)}1`), { instanceOf: ParseError });
-  t.is(parse(Array(400).fill('1').join(' + ')).type, 'binary');
+for (const operator of ['+', 'or', '==', '*', '- -']) {
+  test(`a chain of 2000 operands with ${operator} is read, and one of 5000 told to be too long`, (t) => {
+    const chain = (length: number): string =>
+      Array(length).fill('some_metric').join(` ${operator} `);
+    t.is(parse(chain(2000)).type, 'binary');
+    t.is(parse(`sum(${chain(1900)} + (${chain(50)}))`).type, 'aggregate');
+    t.throws(() => parse(`1${'+1'.repeat(60_000)}`), { message: /a chain of operators/ });
+    t.throws(() => parse(chain(5000)), {
+      instanceOf: ParseError,
+      message: /^1:1: parse error: the expression is too long: a chain of operators may have 2000/,
+    });
+  });
+}
+
+for (const [what, nested] of [
+  ['parentheses', (depth) => `${'('.repeat(depth)}1${')'.repeat(depth)}`],
+  ['calls', (depth) => `${'abs('.repeat(depth)}x${')'.repeat(depth)}`],
+  ['aggregations', (depth) => `${'sum('.repeat(depth)}x${')'.repeat(depth)}`],
+  ['signs', (depth) => `${'-'.repeat(depth)}x`],
+  ['powers', (depth) => Array(depth).fill('x').join('^')],
+  ['subqueries', (depth) => `x${'[1m:1s]'.repeat(depth)}`],
+  ['chains in parentheses', (depth) => `${'('.repeat(depth)}x${' + x)'.repeat(depth)}`],
+] as const satisfies readonly (readonly [string, (depth: number) => string])[]) {
+  test(`${what} that nest too deeply are refused, and nothing overflows`, (t) => {
+    for (const depth of [600, 3000, 7000, 18_000]) {
+      const error = t.throws(() => parse(nested(depth)), { instanceOf: ParseError });
+      t.regex(error?.message ?? '', /parse error: /);
+    }
+  });
+}
+
+test('what nests less is read', (t) => {
+  t.is(parse(`${'('.repeat(490)}1${')'.repeat(490)}`).type, 'paren');
+  t.is(parse(`${'-'.repeat(490)}x`).type, 'unary');
+  t.is(parse(Array(490).fill('x').join('^')).type, 'binary');
+});
+
+test('a query has a length', (t) => {
   t.throws(() => parse('1'.repeat(200_000)), {
     message: '1:1: parse error: the query is too long',
   });

@@ -12,27 +12,30 @@
  */
 
 import type { SyntaxNode } from '@lezer/common';
-import { parser } from '@prometheus-io/lezer-promql';
 import type { Expr, Matching, TimeShift } from './ast.ts';
 import { check } from './check.ts';
+import { checkDepth, DEPTH_MAX, TOO_DEEP } from './depth.ts';
 import { Mistake, ParseError } from './errors.ts';
 import { parseDuration, parseNumber, StringError, unquote } from './literals.ts';
 import type { Postfix } from './postfix.ts';
 import { type Item, isOperator, type Operator, putTogether } from './precedence.ts';
 import { selectorOf } from './selector.ts';
 import { mistakeAt } from './tokens.ts';
+import { OPERANDS_MAX, TOO_LONG, treeOf } from './tree.ts';
 
 /** A query may be so long. */
 const QUERY_LENGTH_MAX = 128 * 1024;
-const DEPTH_MAX = 500;
-
-const strict = parser.configure({ strict: true });
+/** So deep may the grammar's tree be, in which each operand is a level; past 2500 it is cut. */
+const LEVELS_MAX = OPERANDS_MAX + 100;
+/** How many levels it takes, at most, from an operand to what is inside its parentheses. */
+const LEVELS_PER_OPERAND = 3;
 
 /** Reads a query and checks its types. Throws a ParseError. */
 export function parse(text: string): Expr {
   try {
     if (text.length > QUERY_LENGTH_MAX) throw new Mistake(0, 'the query is too long');
     const expr = new Builder(text).build();
+    checkDepth(expr);
     check(expr);
     return expr;
   } catch (error) {
@@ -44,35 +47,23 @@ export function parse(text: string): Expr {
 class Builder {
   readonly #text: string;
   #depth = 0;
+  /** How deep the grammar's tree is, where it is read. */
+  #level = 0;
 
   constructor(text: string) {
     this.#text = text;
   }
 
   build(): Expr {
-    const top = this.#tree();
-    const [node] = childrenOf(top);
+    const [node] = childrenOf(treeOf(this.#text));
     if (node === undefined) throw mistakeAt(this.#text, 0);
     return this.#expr(node);
-  }
-
-  #tree(): SyntaxNode {
-    try {
-      // The grammar doesn't know the old name of double_exponential_smoothing: it gets another of
-      // that length. Names are read from the text itself.
-      const known = this.#text.replaceAll(/\bholt_winters(?=\s*\()/g, 'day_of_month');
-      return strict.parse(known).topNode;
-    } catch (error) {
-      const [, at] = /^No parse at (\d+)$/.exec(String((error as Error).message)) ?? []; // Whatever else it is, it has a message or is thrown on.
-      if (at === undefined) throw error;
-      throw mistakeAt(this.#text, Number(at));
-    }
   }
 
   /** An expression with all its operators. */
   #expr(node: SyntaxNode): Expr {
     this.#depth += 1;
-    if (this.#depth > DEPTH_MAX) throw new Mistake(node, 'the expression is nested too deeply');
+    if (this.#depth > DEPTH_MAX) throw new Mistake(node, TOO_DEEP);
     const items: Item[] = [];
     this.#layOut(node, items);
     const expr = putTogether(items);
@@ -83,11 +74,22 @@ class Builder {
   /** Lays out the operands and operators of a tree from left to right. */
   #layOut(top: SyntaxNode, items: Item[]): void {
     // A stack of its own, since the left side of a long sum is as deep as the sum is long.
-    const waiting: (SyntaxNode | Item)[] = [top];
+    const outer = this.#level;
+    const waiting = [{ part: top as SyntaxNode | Item, level: outer + LEVELS_PER_OPERAND }];
     for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
-      if ('type' in next && typeof next.type === 'string') items.push(next);
-      else waiting.push(...this.#parts(next as SyntaxNode).reverse()); // Items were told apart by their type.
+      const { part, level } = next;
+      if ('type' in part && typeof part.type === 'string') {
+        items.push(part);
+        continue;
+      }
+      const node = part as SyntaxNode; // Items were told apart by their type.
+      if (level > LEVELS_MAX) throw new Mistake(node, TOO_LONG);
+      this.#level = level;
+      for (const inner of this.#parts(node).reverse()) {
+        waiting.push({ part: inner, level: level + 1 });
+      }
     }
+    this.#level = outer;
   }
 
   #parts(node: SyntaxNode): (SyntaxNode | Item)[] {

@@ -1,8 +1,13 @@
+import { setImmediate as nextRound } from 'node:timers/promises';
+import { eventually } from '@standpipe/plumbing/testing';
 import { randomFrom } from '@standpipe/protos/testing';
 import test from 'ava';
 import { metricOf } from '../testing.ts';
 import { QueryError } from './errors.ts';
+import { Labels } from './labels.ts';
+import { METRIC_NAME } from './names.ts';
 import { SampleBudget } from './pacer.ts';
+import type { Selected, Selection, SeriesSource } from './series.ts';
 import { ANYBODY, counterAt, gaugeAt, linesOf, logAt, testQuerier, timerAt } from './testing.ts';
 
 const NOW = 1_700_000_000;
@@ -135,6 +140,93 @@ test('a source that has nothing to do with the query is not seen', async (t) => 
   t.deepEqual(await ask('sum(x)', NOW, { sources: new Set(['b', 'c']) }), ['{} 1']);
   t.deepEqual(await ask('x{source_id="a"}', NOW, { sources: new Set(['b']) }), []);
   t.deepEqual(await ask('sum(x)', NOW, { sources: new Set() }), []);
+});
+
+test('years without a line of logs are too much to fill, and are told so', async (t) => {
+  const budget = new SampleBudget(1_000_000);
+  const { put, ask } = testQuerier({ budget });
+  put(logAt(1), logAt(NOW));
+  await t.throwsAsync(ask('count_over_time(log_lines_total[60y])', NOW), {
+    instanceOf: QueryError,
+    message: 'query processing would load too many samples into memory in query execution',
+  });
+  t.is(budget.held, 0);
+  t.deepEqual(await ask('log_lines_total', NOW), ['{log_type="OUT", source_id="app"} 2']);
+});
+
+test('a line of logs from a far future is of no account before it is there', async (t) => {
+  const { put, ask } = testQuerier();
+  put(logAt(NOW), logAt(9_000_000_000));
+  t.deepEqual(await ask('log_lines_total', 9_000_000_000), []);
+  t.deepEqual(await ask('count_over_time(log_lines_total[1h]) > 0', 9_000_000_000), []);
+});
+
+/** A source of one series for each metric, which takes a while and counts who asks at once. */
+class SlowSource implements SeriesSource {
+  running = 0;
+  most = 0;
+
+  async select({ matchers }: Selection): Promise<Selected> {
+    this.running += 1;
+    this.most = Math.max(this.most, this.running);
+    for (let round = 0; round < 10; round += 1) await nextRound();
+    this.running -= 1;
+    const [name] = matchers;
+    if (name?.value === 'broken') throw new QueryError('execution', 'broken');
+    const labels = Labels.of([[METRIC_NAME, name?.value ?? '']]);
+    const times = Float64Array.of(NOW * 1000);
+    const series = { labels, type: 'gauge', unit: '', times, values: Float64Array.of(1) } as const;
+    return { series: [series], unreachable: [] };
+  }
+}
+
+for (const [query, value] of [
+  ['a + b', 2],
+  ['a + b * c - d / e + f + g + h + i + j', 6],
+  ['sum(a) / scalar(b)', 1],
+  ['clamp(a, scalar(b), scalar(c))', 1],
+  ['quantile(scalar(a), b)', 1],
+] as const) {
+  test(`the selectors of ${query} are fetched beside each other`, async (t) => {
+    const source = new SlowSource();
+    const { ask } = testQuerier({ source });
+    t.deepEqual(await ask(query, NOW), [`{} ${value}`]);
+    t.true(source.most >= 2);
+    t.true(source.most <= 8);
+  });
+}
+
+test('when one of several selectors fails, the others hold nothing afterwards', async (t) => {
+  const budget = new SampleBudget(1000);
+  const source = new SlowSource();
+  const { ask } = testQuerier({ source, budget });
+  await t.throwsAsync(ask('(a + broken) + (b + (c + d))', NOW), { message: 'broken' });
+  t.true(await eventually(() => source.running === 0));
+  t.is(budget.held, 0);
+});
+
+test('a chain of 2000 operands and what nests 490 deep have answers', async (t) => {
+  const { put, ask } = testQuerier();
+  put(gaugeAt(NOW, { x: 1 }));
+  t.deepEqual(await ask(Array(2000).fill('1').join(' + '), NOW), ['scalar 2000']);
+  t.deepEqual(await ask(Array(300).fill('x').join(' + '), NOW), ['{source_id="app"} 300']);
+  for (const nested of [
+    `${'('.repeat(490)}x${')'.repeat(490)}`,
+    `${'abs('.repeat(490)}x${')'.repeat(490)}`,
+    `${'-'.repeat(490)}x`,
+    Array(490).fill('x').join('^'),
+  ]) {
+    t.deepEqual(await ask(nested, NOW), ['{source_id="app"} 1']);
+  }
+});
+
+test('a name of JavaScript is no name of a group', async (t) => {
+  const { put, ask } = testQuerier();
+  put(gaugeAt(NOW, { x: 1 }, { tags: { a: 'b' } }));
+  t.deepEqual(
+    await ask('label_replace(x, "a", "-$constructor-$toString", "a", "(?P<n>.*)")', NOW),
+    ['{a="--", source_id="app"} 1'],
+  );
 });
 
 for (const [bounds, message] of [

@@ -13,22 +13,25 @@
 import type { Counter, Gauge, Metrics } from '@standpipe/plumbing';
 import { childrenOf, type Expr, selectorsOf, unwrapped } from './ast.ts';
 import { typeName, typeOf } from './check.ts';
-import { badData, failed, QueryError } from './errors.ts';
-import { Evaluator, type Value } from './evaluate.ts';
-import type { Result, Samples } from './format.ts';
-import { type Labels, NO_LABELS } from './labels.ts';
+import { badData, QueryError } from './errors.ts';
+import { Evaluator } from './evaluate.ts';
+import type { Result } from './format.ts';
+import { LABELS_WORK, sortInTurns, startAhead } from './in-turns.ts';
 import type { Matcher } from './matcher.ts';
 import { METRIC_NAME } from './names.ts';
 import { canceled, Pacer, SampleBudget } from './pacer.ts';
 import { parse } from './parse.ts';
 import { promQlMetrics } from './promql-metrics.ts';
-import { type Grid, timeAt } from './rows.ts';
+import { instantResult, matrixResult, type Namer, rangeResult } from './results.ts';
+import type { Grid } from './rows.ts';
 import type { Pace, Selected, SeriesSource } from './series.ts';
 import { restricted } from './sources.ts';
 
 export const QUERY_TIMEOUT_MS_DEFAULT = 10_000;
 export const QUERY_SAMPLES_MAX = 50_000_000;
 const STEPS_MAX = 11_000;
+/** So many `match[]` are selected beside the one that is waited for. */
+const LISTS_AHEAD_MAX = 4;
 
 /** Who asks, and how. */
 export interface Asker {
@@ -93,8 +96,8 @@ export class Querier {
       const inner = unwrapped(expr);
       const result =
         inner.type === 'matrix' || inner.type === 'subquery'
-          ? await matrixOf(evaluator, inner, grid, namesOf)
-          : resultOf(await evaluator.evaluate(expr, grid), timeMs, namesOf);
+          ? await matrixResult(evaluator, inner, grid, namesOf)
+          : await instantResult(pace, await evaluator.evaluate(expr, grid), timeMs, namesOf);
       return answer({ result, unreachable: [...evaluator.unreachable] }, pace);
     });
   }
@@ -117,29 +120,35 @@ export class Querier {
     return this.#timed(this.#rangeMs, asker, async (pace) => {
       const evaluator = this.#evaluator(asker, pace, bounds);
       const value = await evaluator.evaluate(expr, grid);
-      const result = rangeResult(value, grid, namer(expr, asker));
+      const result = await rangeResult(pace, value, grid, namer(expr, asker));
       return answer({ result, unreachable: [...evaluator.unreachable] }, pace);
     });
   }
 
-  /** The series that any of the lists of matchers selects, without their samples. */
-  async series(
+  /** The series that any of the lists of matchers selects, without their samples, by their labels. */
+  async series<T>(
     lists: readonly (readonly Matcher[])[],
     { startMs, endMs }: Pick<RangeBounds, 'startMs' | 'endMs'>,
     asker: Asker,
-  ): Promise<Selected> {
+    answer: (selected: Selected, pace: Pace) => Promise<T>,
+  ): Promise<T> {
     return this.#timed(undefined, asker, async (pace) => {
       const source = this.#sourceFor(asker);
       const found = new Map<string, Selected['series'][number]>();
       const unreachable = new Set<string>();
-      for (const matchers of lists) {
-        const selection = { matchers, startMs, endMs, labelsOnly: true };
-        const selected = await source.select(selection, pace);
-        for (const one of selected.series) found.set(one.labels.key, one);
+      const select = (matchers: readonly Matcher[]): Promise<Selected> =>
+        source.select({ matchers, startMs, endMs, labelsOnly: true }, pace);
+      for await (const selected of startAhead(lists, LISTS_AHEAD_MAX, select)) {
+        for (const one of selected.series) {
+          found.set(one.labels.key, one);
+          if (pace.isDue(LABELS_WORK)) await pace.pause();
+        }
         for (const node of selected.unreachable) unreachable.add(node);
       }
-      const series = [...found.values()].sort((a, b) => a.labels.compare(b.labels));
-      return { series, unreachable: [...unreachable] };
+      const series = await sortInTurns(pace, [...found.values()], (a, b) =>
+        a.labels.compare(b.labels),
+      );
+      return answer({ series, unreachable: [...unreachable] }, pace);
     });
   }
 
@@ -194,8 +203,6 @@ function gridOf({ startMs, endMs, stepMs }: RangeBounds): Grid {
   return { startMs, stepMs, count };
 }
 
-type Namer = (labels: Labels) => Labels;
-
 /** Decides whether results have the names of metrics. */
 function namer(expr: Expr, { withNames = false }: Asker): Namer {
   if (withNames || !saysNames(expr) || worksWithNames(expr)) return (labels) => labels;
@@ -214,64 +221,4 @@ function worksWithNames(expr: Expr): boolean {
   if (expr.type === 'aggregate' && expr.grouping.includes(METRIC_NAME)) return true;
   const labels = expr.type === 'binary' ? (expr.matching?.labels ?? []) : [];
   return labels.includes(METRIC_NAME) || childrenOf(expr).some(worksWithNames);
-}
-
-async function matrixOf(
-  evaluator: Evaluator,
-  expr: Parameters<Evaluator['ranges']>[0],
-  grid: Grid,
-  namesOf: Namer,
-): Promise<Result> {
-  const { series, rangeMs, endMs } = await evaluator.ranges(expr, grid);
-  const end = endMs(0);
-  const shown = series.flatMap(({ labels, times, values }): Samples[] => {
-    const from = times.findIndex((time) => time >= end - rangeMs);
-    const after = times.findIndex((time) => time > end);
-    const to = after < 0 ? times.length : after;
-    if (from < 0 || from >= to) return [];
-    return [
-      {
-        labels: namesOf(labels),
-        times: times.subarray(from, to),
-        values: values.subarray(from, to),
-      },
-    ];
-  });
-  return { type: 'matrix', series: byLabels(shown) };
-}
-
-function resultOf(value: Value, timeMs: number, namesOf: Namer): Result {
-  if (value.type === 'string') return { ...value, timeMs };
-  if (value.type === 'scalar') {
-    return { type: 'scalar', timeMs, value: value.values[0] ?? Number.NaN };
-  }
-  const samples = value.rows
-    .filter((row) => row.has(0))
-    .map((row) => ({ labels: namesOf(row.labels), timeMs, value: row.at(0) }));
-  return { type: 'vector', samples };
-}
-
-function rangeResult(value: Value, grid: Grid, namesOf: Namer): Result {
-  if (value.type === 'string') throw failed('a string is no result of a range query');
-  if (value.type === 'scalar') {
-    const times = value.values.map((_, step) => timeAt(grid, step));
-    return { type: 'matrix', series: [{ labels: NO_LABELS, times, values: value.values }] };
-  }
-  const series = value.rows.map(({ labels, values, present }): Samples => {
-    const count = present.reduce((sum, is) => sum + is, 0 as number);
-    const points = { times: new Float64Array(count), values: new Float64Array(count) };
-    let at = 0;
-    for (let step = 0; step < grid.count; step += 1) {
-      if (present[step] !== 1) continue;
-      points.times[at] = timeAt(grid, step);
-      points.values[at] = values[step] as number; // Below the count, as is the present.
-      at += 1;
-    }
-    return { labels: namesOf(labels), ...points };
-  });
-  return { type: 'matrix', series: byLabels(series.filter(({ times }) => times.length > 0)) };
-}
-
-function byLabels(series: readonly Samples[]): Samples[] {
-  return series.toSorted((a, b) => a.labels.compare(b.labels));
 }

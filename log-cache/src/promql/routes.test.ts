@@ -240,6 +240,13 @@ test('has what a data source asks for at its start', async (t) => {
   });
 });
 
+for (const path of ['constructor', 'toString', '__proto__', 'hasOwnProperty']) {
+  test(`there is no ${path}`, async (t) => {
+    const { ask } = await served(t, []);
+    t.is((await ask(`/api/v1/${path}`)).status, 404);
+  });
+}
+
 test('gives names on demand', async (t) => {
   const { data } = await served(t, EXAMPLE);
   t.like(await data(`query?query=cpu&time=${START + 9}&names=true`), {

@@ -17,18 +17,17 @@ import { viewOf } from '../access/view.ts';
 import { ReadError } from '../read-error.ts';
 import type { Compression } from '../rest/compression.ts';
 import { readForm } from '../rest/form.ts';
-import { type Form, textParam, textParams } from '../rest/params.ts';
+import { type Form, textParam } from '../rest/params.ts';
 import { httpStatusOf } from '../rest/status.ts';
 import { timeoutOf } from '../rest/timeout.ts';
+import { CATALOGUE, type Handler, labelValues, type Reply, warningsOf } from './catalogue.ts';
 import { badData, type ErrorType, QueryError } from './errors.ts';
-import { jsonText, resultBody } from './format.ts';
+import { resultBody } from './format.ts';
+import { jsonText } from './json-chunks.ts';
 import { parseDuration } from './literals.ts';
-import type { Matcher } from './matcher.ts';
-import { METRIC_NAME } from './names.ts';
-import { boundsOf, instantOf, TIME_MS_MAX, timeOf } from './params.ts';
-import { parse } from './parse.ts';
+import { boundsOf, instantOf } from './params.ts';
 import type { Answer, Asker, Querier } from './querier.ts';
-import type { Pace, Series, SeriesType } from './series.ts';
+import type { Pace } from './series.ts';
 
 const PARTIAL_HEADER = 'Standpipe-Partial';
 const LABEL_VALUES = /^label\/(.+)\/values$/;
@@ -61,18 +60,6 @@ const STATUSES: Readonly<Record<ErrorType, number>> = {
   internal: 500,
 };
 
-const METADATA: Readonly<Record<SeriesType, { readonly type: string; readonly help: string }>> = {
-  counter: { type: 'counter', help: '' },
-  gauge: { type: 'gauge', help: '' },
-  timer: { type: 'gauge', help: 'How long something took.' },
-  log: { type: 'counter', help: 'Log lines that the cache holds.' },
-};
-
-interface Reply {
-  readonly body: Buffer;
-  readonly unreachable: readonly string[];
-}
-
 export interface PromQlRoutesOptions {
   readonly querier: Querier;
   readonly compression: Compression;
@@ -80,7 +67,7 @@ export interface PromQlRoutesOptions {
 
 /** Whether a path, without `/api/v1/`, is one of these. */
 export function isPromQlPath(path: string): boolean {
-  return path in FIXED || path in HANDLERS || LABEL_VALUES.test(path);
+  return Object.hasOwn(FIXED, path) || Object.hasOwn(HANDLERS, path) || LABEL_VALUES.test(path);
 }
 
 /**
@@ -94,6 +81,7 @@ export async function answerPromQl(
   const gone = new AbortController();
   const onClose = (): void => gone.abort();
   ctx.res.once('close', onClose);
+  if (ctx.res.destroyed) onClose(); // It went while it was asked what it may see.
   try {
     const { body, unreachable } = await replyTo(ctx, path, querier, gone.signal);
     ctx.set('Grpc-Metadata-Content-Type', 'application/grpc');
@@ -137,7 +125,7 @@ async function replyTo(
     timeoutMs: timeoutMsOf(ctx, form),
     withNames: textParam(form, 'names') === 'true',
   };
-  if (path in FIXED) return dataOf(FIXED[path], []);
+  if (Object.hasOwn(FIXED, path)) return fixed(FIXED[path]);
   const [, label] = LABEL_VALUES.exec(path) ?? [];
   if (label !== undefined) return labelValues(querier, form, asker, decodedLabel(label));
   const handler = HANDLERS[path];
@@ -154,8 +142,6 @@ function timeoutMsOf(ctx: Context, form: Form): number | undefined {
   return Math.min(ms, header ?? ms);
 }
 
-type Handler = (querier: Querier, form: Form, asker: Asker) => Promise<Reply>;
-
 const HANDLERS: Readonly<Record<string, Handler>> = {
   async query(querier, form, asker) {
     const query = textParam(form, 'query');
@@ -170,87 +156,11 @@ const HANDLERS: Readonly<Record<string, Handler>> = {
     });
     return querier.range(query, bounds, asker, written);
   },
-  async series(querier, form, asker) {
-    const lists = matchersOf(form);
-    if (lists.length === 0) throw badData('no match[] parameter provided');
-    const { series, unreachable } = await querier.series(lists, timesOf(form), asker);
-    const shown = series.map(({ labels }) => Object.fromEntries(labels));
-    return dataOf(limited(form, shown), unreachable);
-  },
-  async labels(querier, form, asker) {
-    const { series, unreachable } = await found(querier, form, asker);
-    const names = new Set(series.flatMap(({ labels }) => [...labels].map(([name]) => name)));
-    return dataOf(limited(form, [...names].sort()), unreachable);
-  },
-  async metadata(querier, form, asker) {
-    const { series, unreachable } = await found(querier, form, asker);
-    const wanted = textParam(form, 'metric');
-    const byName = new Map<string, unknown[]>();
-    for (const { labels, type, unit } of series) {
-      const name = labels.get(METRIC_NAME);
-      if (byName.has(name) || (wanted !== '' && name !== wanted)) continue;
-      byName.set(name, [{ ...METADATA[type], unit: type === 'timer' ? 'nanoseconds' : unit }]);
-    }
-    const entries = limited(
-      form,
-      [...byName].sort(([a], [b]) => (a < b ? -1 : 1)),
-    );
-    return dataOf(Object.fromEntries(entries), unreachable);
-  },
+  ...CATALOGUE,
 };
 
-async function labelValues(
-  querier: Querier,
-  form: Form,
-  asker: Asker,
-  name: string,
-): Promise<Reply> {
-  const { series, unreachable } = await found(querier, form, asker);
-  const values = new Set(series.map(({ labels }) => labels.get(name)));
-  values.delete('');
-  return dataOf(limited(form, [...values].sort()), unreachable);
-}
-
 async function written({ result, unreachable }: Answer, pace: Pace): Promise<Reply> {
-  const warnings = unreachable.map((node) => `the log cache ${node} could not be asked`);
-  return { body: await resultBody(result, warnings, pace), unreachable };
-}
-
-/** The series that a request for labels is about: all of them, if it doesn't say which. */
-function found(
-  querier: Querier,
-  form: Form,
-  asker: Asker,
-): Promise<{ readonly series: readonly Series[]; readonly unreachable: readonly string[] }> {
-  const lists = matchersOf(form);
-  return querier.series(lists.length === 0 ? [[]] : lists, timesOf(form), asker);
-}
-
-function matchersOf(form: Form): readonly (readonly Matcher[])[] {
-  // The brackets have been taken for what they mean in other parameters: one more, empty value.
-  const texts = textParams(form, 'match').filter((text) => text !== '');
-  return texts.map((text) => {
-    const expr = parse(text);
-    if (expr.type === 'selector') return expr.matchers;
-    throw badData(`invalid parameter "match[]": ${JSON.stringify(text)} is no selector`);
-  });
-}
-
-function timesOf(form: Form): { readonly startMs: number; readonly endMs: number } {
-  const start = textParam(form, 'start');
-  const end = textParam(form, 'end');
-  const startMs = start === '' ? -TIME_MS_MAX : timeOf(start);
-  const endMs = end === '' ? TIME_MS_MAX : timeOf(end);
-  if (endMs < startMs) throw badData('end timestamp must not be before start time');
-  return { startMs, endMs };
-}
-
-function limited<T>(form: Form, items: readonly T[]): readonly T[] {
-  const text = textParam(form, 'limit');
-  if (text === '') return items;
-  if (!/^\d{1,9}$/.test(text)) throw badData('limit must be a number');
-  const limit = Number(text);
-  return limit === 0 ? items : items.slice(0, limit);
+  return { body: await resultBody(result, warningsOf(unreachable), pace), unreachable };
 }
 
 function decodedLabel(text: string): string {
@@ -261,8 +171,8 @@ function decodedLabel(text: string): string {
   }
 }
 
-function dataOf(data: unknown, unreachable: readonly string[]): Reply {
-  return { body: Buffer.from(`${jsonText({ status: 'success', data })}\n`), unreachable };
+function fixed(data: unknown): Reply {
+  return { body: Buffer.from(`${jsonText({ status: 'success', data })}\n`), unreachable: [] };
 }
 
 function answer(ctx: Context, code: number, body: Buffer): void {

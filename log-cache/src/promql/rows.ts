@@ -9,7 +9,9 @@
  */
 
 import { failed } from './errors.ts';
+import { LABELS_WORK, mapInTurns } from './in-turns.ts';
 import type { Labels } from './labels.ts';
+import type { Pace } from './series.ts';
 
 /** The steps of a query, in milliseconds. */
 export interface Grid {
@@ -62,10 +64,6 @@ export function timeAt({ startMs, stepMs }: Grid, step: number): number {
   return startMs + step * stepMs;
 }
 
-export function endOf(grid: Grid): number {
-  return timeAt(grid, grid.count - 1);
-}
-
 /** How many samples rows take, in the memory's terms. */
 export function sizeOf(rows: readonly Row[]): number {
   const [first] = rows;
@@ -78,21 +76,42 @@ const SAME_LABELS = 'vector cannot contain metrics with the same labelset';
  * Makes one row of those that have come to have the same labels; at no step may two of them have a
  * value. With `strict` there must be no such rows at all.
  */
-export function merged(
+export async function merged(
+  pace: Pace,
   rows: readonly Row[],
   {
     strict = false,
     reason = SAME_LABELS,
   }: { readonly strict?: boolean; readonly reason?: string } = {},
-): Row[] {
+): Promise<Row[]> {
   const byKey = new Map<string, Row>();
   for (const row of rows) {
-    const other = byKey.get(row.labels.key);
-    if (other === undefined) byKey.set(row.labels.key, row);
-    else if (strict) throw failed(reason);
-    else byKey.set(row.labels.key, joined(other, row, reason));
+    const { key } = row.labels;
+    const other = byKey.get(key);
+    if (other !== undefined && strict) throw failed(reason);
+    byKey.set(key, other === undefined ? row : joined(other, row, reason));
+    const steps = other === undefined ? 0 : row.values.length;
+    if (pace.isDue(LABELS_WORK + steps)) await pace.pause();
   }
   return [...byKey.values()];
+}
+
+/** Like `Array.map`, with turns for others in between. */
+export function mapRows<R>(pace: Pace, rows: readonly Row[], make: (row: Row) => R): Promise<R[]> {
+  return mapInTurns(pace, rows, ({ values }) => values.length + LABELS_WORK, make);
+}
+
+/** A 1 for each step at which any of the rows is there. */
+export async function presentAt(
+  pace: Pace,
+  rows: readonly Row[],
+  count: number,
+): Promise<Uint8Array> {
+  const isThere = new Uint8Array(count);
+  await mapRows(pace, rows, ({ present }) => {
+    for (let step = 0; step < count; step += 1) if (present[step] === 1) isThere[step] = 1;
+  });
+  return isThere;
 }
 
 function joined(a: Row, b: Row, reason: string): Row {

@@ -1,43 +1,48 @@
 /** `and`, `or` and `unless`: which rows are there, by whether the other side has their like. */
 
 import type { Labels } from './labels.ts';
-import { merged, Row } from './rows.ts';
+import { mapRows, merged, Row } from './rows.ts';
+import type { Pace } from './series.ts';
 
-export function setOperation(
+export async function setOperation(
+  pace: Pace,
   op: string,
   { left, right }: { readonly left: readonly Row[]; readonly right: readonly Row[] },
   signatureOf: (labels: Labels) => string,
-): Row[] {
-  const kept = (
+): Promise<Row[]> {
+  const kept = async (
     rows: readonly Row[],
     isKept: (signature: string, step: number) => boolean,
-  ): Row[] =>
-    rows.flatMap((row) => {
+  ): Promise<Row[]> => {
+    const all = await mapRows(pace, rows, (row) => {
       const signature = signatureOf(row.labels);
       const present = row.present.map((is, step) => (is === 1 && isKept(signature, step) ? 1 : 0));
-      return present.includes(1) ? [new Row(row.labels, row.values, present)] : [];
+      return new Row(row.labels, row.values, present);
     });
+    return all.filter((row) => !row.isEmpty);
+  };
   if (op !== 'or') {
-    const presence = presenceOf(right, signatureOf);
+    const presence = await presenceOf(pace, right, signatureOf);
     const wanted = op === 'and' ? 1 : 0;
     return kept(left, (signature, step) => (presence.get(signature)?.[step] ?? 0) === wanted);
   }
-  const presence = presenceOf(left, signatureOf);
-  const others = kept(right, (signature, step) => presence.get(signature)?.[step] !== 1);
-  return merged([...left, ...others]);
+  const presence = await presenceOf(pace, left, signatureOf);
+  const others = await kept(right, (signature, step) => presence.get(signature)?.[step] !== 1);
+  return merged(pace, [...left, ...others]);
 }
 
 /** At which steps there is any row of a signature. */
-function presenceOf(
+async function presenceOf(
+  pace: Pace,
   rows: readonly Row[],
   signatureOf: (labels: Labels) => string,
-): Map<string, Uint8Array> {
+): Promise<Map<string, Uint8Array>> {
   const presence = new Map<string, Uint8Array>();
-  for (const { labels, present } of rows) {
+  await mapRows(pace, rows, ({ labels, present }) => {
     const signature = signatureOf(labels);
     const known = presence.get(signature);
     if (known === undefined) presence.set(signature, present.slice());
     else for (const [step, is] of present.entries()) if (is === 1) known[step] = 1;
-  }
+  });
   return presence;
 }

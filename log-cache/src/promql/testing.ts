@@ -72,10 +72,18 @@ export interface TestQuerier {
   ask(query: string, second: number, asker?: Partial<Asker>): Promise<readonly string[]>;
 }
 
+/** A machine may be busy: only what is about time has less. */
+const TIMEOUT_MS = 120_000;
+
 export function testQuerier(options: Partial<QuerierOptions> = {}): TestQuerier {
   const metrics = new Metrics({ origin: 'test' });
   const store = new Store({ memoryLimitBytes: 64 * 2 ** 20, metrics });
-  const querier = new Querier({ source: new LocalSeries(store), metrics, ...options });
+  const querier = new Querier({
+    source: new LocalSeries(store),
+    metrics,
+    timeoutMs: TIMEOUT_MS,
+    ...options,
+  });
   return {
     store,
     metrics,

@@ -1,9 +1,11 @@
 /** Quantiles out of the buckets of a histogram: series that differ in their label `le`. */
 
+import { LABELS_WORK } from '../in-turns.ts';
 import type { Labels } from '../labels.ts';
 import { parseNumber } from '../literals.ts';
 import { BUCKET_BOUND } from '../names.ts';
 import { Row } from '../rows.ts';
+import type { Pace } from '../series.ts';
 
 interface Bucket {
   readonly bound: number;
@@ -15,26 +17,42 @@ interface Count {
   count: number;
 }
 
+/** What looking at one bucket costs, in steps of work. */
+const BUCKET_WORK = 4;
+
 /** One row for each histogram; `q` has the wanted part at each step. */
-export function histogramQuantile(q: Float64Array, rows: readonly Row[]): Row[] {
-  const count = q.length;
-  return [...histogramsOf(rows).values()].map(({ labels, buckets }) => {
-    const result = Row.empty(labels, count);
-    for (let step = 0; step < count; step += 1) {
+export async function histogramQuantile(
+  pace: Pace,
+  q: Float64Array,
+  rows: readonly Row[],
+): Promise<Row[]> {
+  const results: Row[] = [];
+  for (const { labels, buckets } of (await histogramsOf(pace, rows)).values()) {
+    const result = Row.empty(labels, q.length);
+    for (let step = 0; step < q.length; step += 1) {
       const counts = buckets
         .filter(({ row }) => row.has(step))
         .map(({ bound, row }) => ({ bound, count: row.at(step) }));
       if (counts.length > 0) result.set(step, quantileOf(q[step] as number, counts));
+      if (pace.isDue(buckets.length * BUCKET_WORK)) await pace.pause();
     }
-    return result;
-  });
+    results.push(result);
+  }
+  return results;
 }
 
-function histogramsOf(
+interface Histogram {
+  readonly labels: Labels;
+  readonly buckets: Bucket[];
+}
+
+async function histogramsOf(
+  pace: Pace,
   rows: readonly Row[],
-): Map<string, { readonly labels: Labels; readonly buckets: Bucket[] }> {
-  const histograms = new Map<string, { readonly labels: Labels; readonly buckets: Bucket[] }>();
+): Promise<ReadonlyMap<string, Histogram>> {
+  const histograms = new Map<string, Histogram>();
   for (const row of rows) {
+    if (pace.isDue(LABELS_WORK)) await pace.pause();
     const bound = parseNumber(row.labels.get(BUCKET_BOUND));
     if (bound === undefined) continue;
     const labels = row.labels.nameless.without([BUCKET_BOUND]);

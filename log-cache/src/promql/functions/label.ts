@@ -1,43 +1,54 @@
 /** Functions that change labels or go by them. */
 
 import { failed } from '../errors.ts';
+import { LABELS_WORK, sortInTurns } from '../in-turns.ts';
 import { compareText, type Labels } from '../labels.ts';
 import { Pattern, PatternError } from '../matcher.ts';
 import { isLabelName, METRIC_NAME } from '../names.ts';
-import { merged, type Row } from '../rows.ts';
+import { mapRows, merged, type Row } from '../rows.ts';
+import type { Pace } from '../series.ts';
 
-export function labelReplace(rows: readonly Row[], args: readonly string[]): Row[] {
+export async function labelReplace(
+  pace: Pace,
+  rows: readonly Row[],
+  args: readonly string[],
+): Promise<Row[]> {
   const [target = '', replacement = '', source = '', expression = ''] = args;
   const pattern = patternOf(expression);
   checkTarget('label_replace', target);
-  return merged(
-    rows.map((row) => {
-      const groups = pattern.groups(row.labels.get(source));
-      if (groups === undefined) return row;
-      return row.named(row.labels.with(target, expanded(replacement, groups)));
-    }),
-  );
+  const replaced: Row[] = [];
+  for (const row of rows) {
+    const groups = pattern.groups(row.labels.get(source));
+    const labels = groups && row.labels.with(target, expanded(replacement, groups));
+    replaced.push(labels === undefined ? row : row.named(labels));
+    if (pace.isDue(LABELS_WORK + pattern.takeWork())) await pace.pause();
+  }
+  return merged(pace, replaced);
 }
 
-export function labelJoin(rows: readonly Row[], args: readonly string[]): Row[] {
+export async function labelJoin(
+  pace: Pace,
+  rows: readonly Row[],
+  args: readonly string[],
+): Promise<Row[]> {
   const [target = '', separator = '', ...sources] = args;
   checkTarget('label_join', target);
-  return merged(
-    rows.map((row) => {
-      const value = sources.map((name) => row.labels.get(name)).join(separator);
-      return row.named(row.labels.with(target, value));
-    }),
-  );
+  const joined = await mapRows(pace, rows, (row) => {
+    const value = sources.map((name) => row.labels.get(name)).join(separator);
+    return row.named(row.labels.with(target, value));
+  });
+  return merged(pace, joined);
 }
 
 /** By these labels, numbers in them by their size, and then by all. */
 export function sortByLabels(
+  pace: Pace,
   rows: readonly Row[],
   names: readonly string[],
   descending: boolean,
-): Row[] {
+): Promise<Row[]> {
   const sign = descending ? -1 : 1;
-  return rows.toSorted((a, b) => {
+  return sortInTurns(pace, rows, (a, b) => {
     for (const name of names) {
       const difference = compareNaturally(a.labels.get(name), b.labels.get(name));
       if (difference !== 0) return sign * difference;
@@ -46,8 +57,10 @@ export function sortByLabels(
   });
 }
 
+const natural = new Intl.Collator('en', { numeric: true });
+
 function compareNaturally(a: string, b: string): number {
-  return a.localeCompare(b, 'en', { numeric: true }) || compareText(a, b);
+  return natural.compare(a, b) || compareText(a, b);
 }
 
 function checkTarget(name: string, target: string): void {

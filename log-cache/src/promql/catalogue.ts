@@ -1,0 +1,161 @@
+/**
+ * What there is to ask for: series, the names and values of their labels, and metrics. Grafana fills
+ * its menus with it.
+ *
+ *     series, labels, label/NAME/values, metadata      ?match[] &start &end &limit
+ *
+ * Each request walks the envelopes that may be meant, and nothing is kept from one to the next: with
+ * a `source_id` in `match[]` those are that source's, without any `match[]` all there are.
+ */
+
+import { type Form, textParam, textParams } from '../rest/params.ts';
+import { badData } from './errors.ts';
+import { labelsText } from './format.ts';
+import { LABELS_WORK, mapInTurns, sortInTurns } from './in-turns.ts';
+import { JsonChunks, jsonText } from './json-chunks.ts';
+import { compareText } from './labels.ts';
+import type { Matcher } from './matcher.ts';
+import { METRIC_NAME } from './names.ts';
+import { TIME_MS_MAX, timeOf } from './params.ts';
+import { parse } from './parse.ts';
+import type { Asker, Querier } from './querier.ts';
+import type { Pace, Selected, Series, SeriesType } from './series.ts';
+
+/** The answer to a request. */
+export interface Reply {
+  readonly body: Buffer;
+  /** The nodes, as ZONE/INDEX, that could not be asked. */
+  readonly unreachable: readonly string[];
+}
+
+export type Handler = (querier: Querier, form: Form, asker: Asker) => Promise<Reply>;
+
+const METADATA: Readonly<Record<SeriesType, { readonly type: string; readonly help: string }>> = {
+  counter: { type: 'counter', help: '' },
+  gauge: { type: 'gauge', help: '' },
+  timer: { type: 'gauge', help: 'How long something took.' },
+  log: { type: 'counter', help: 'Log lines that the cache holds.' },
+};
+
+/** By the path below `/api/v1/`. */
+export const CATALOGUE: Readonly<Record<string, Handler>> = {
+  async series(querier, form, asker) {
+    const lists = matchersOf(form);
+    if (lists.length === 0) throw badData('no match[] parameter provided');
+    return answered(querier, { form, asker, lists }, async ({ series }, text) =>
+      text.list(limited(form, series), ({ labels }) => labelsText(labels)),
+    );
+  },
+  async labels(querier, form, asker) {
+    return listed(querier, { form, asker }, async ({ series }, pace) => {
+      const names = new Set<string>();
+      await mapInTurns(pace, series, labelsWork, ({ labels }) => {
+        for (const [name] of labels) names.add(name);
+      });
+      return names;
+    });
+  },
+  async metadata(querier, form, asker) {
+    const wanted = textParam(form, 'metric');
+    return answered(querier, { form, asker }, async ({ series }, text, pace) => {
+      const byName = new Map<string, string>();
+      await mapInTurns(pace, series, labelsWork, ({ labels, type, unit }) => {
+        const name = labels.get(METRIC_NAME);
+        if (byName.has(name) || (wanted !== '' && name !== wanted)) return;
+        const told = { ...METADATA[type], unit: type === 'timer' ? 'nanoseconds' : unit };
+        byName.set(name, `${jsonText(name)}:${jsonText([told])}`);
+      });
+      const entries = await sortInTurns(pace, [...byName], ([a], [b]) => compareText(a, b));
+      await text.list(limited(form, entries), ([, entry]) => entry, '{}');
+    });
+  },
+};
+
+export async function labelValues(
+  querier: Querier,
+  form: Form,
+  asker: Asker,
+  name: string,
+): Promise<Reply> {
+  return listed(querier, { form, asker }, async ({ series }, pace) => {
+    const values = new Set(
+      await mapInTurns(pace, series, labelsWork, ({ labels }) => labels.get(name)),
+    );
+    values.delete('');
+    return values;
+  });
+}
+
+/** What an answer says of nodes that are missing in it. */
+export function warningsOf(unreachable: readonly string[]): readonly string[] {
+  return unreachable.map((node) => `the log cache ${node} could not be asked`);
+}
+
+interface Asked {
+  readonly form: Form;
+  readonly asker: Asker;
+  /** Matchers, where the form's are not enough. */
+  readonly lists?: readonly (readonly Matcher[])[];
+}
+
+/** Answers with some of these texts, sorted. */
+function listed(
+  querier: Querier,
+  asked: Asked,
+  textsOf: (selected: Selected, pace: Pace) => Promise<ReadonlySet<string>>,
+): Promise<Reply> {
+  return answered(querier, asked, async (selected, text, pace) => {
+    const texts = [...(await textsOf(selected, pace))];
+    const sorted = await sortInTurns(pace, texts, compareText);
+    await text.list(limited(asked.form, sorted), jsonText);
+  });
+}
+
+/** Selects the series that a request is about, all of them if it doesn't say which. */
+function answered(
+  querier: Querier,
+  { form, asker, lists = matchersOf(form) }: Asked,
+  write: (selected: Selected, text: JsonChunks, pace: Pace) => Promise<void>,
+): Promise<Reply> {
+  const wanted = lists.length === 0 ? [[]] : lists;
+  return querier.series(wanted, timesOf(form), asker, async (selected, pace) => {
+    const { unreachable } = selected;
+    const text = new JsonChunks(pace);
+    text.add('{"status":"success","data":');
+    await write(selected, text, pace);
+    if (unreachable.length > 0) text.add(`,"warnings":${jsonText(warningsOf(unreachable))}`);
+    text.add('}\n');
+    return { body: text.take(), unreachable };
+  });
+}
+
+function labelsWork({ labels }: Series): number {
+  return labels.pairs.length + LABELS_WORK;
+}
+
+function matchersOf(form: Form): readonly (readonly Matcher[])[] {
+  // The brackets have been taken for what they mean in other parameters: one more, empty value.
+  const texts = textParams(form, 'match').filter((text) => text !== '');
+  return texts.map((text) => {
+    const expr = parse(text);
+    if (expr.type === 'selector') return expr.matchers;
+    throw badData(`invalid parameter "match[]": ${JSON.stringify(text)} is no selector`);
+  });
+}
+
+function timesOf(form: Form): { readonly startMs: number; readonly endMs: number } {
+  const start = textParam(form, 'start');
+  const end = textParam(form, 'end');
+  const startMs = start === '' ? -TIME_MS_MAX : timeOf(start);
+  const endMs = end === '' ? TIME_MS_MAX : timeOf(end);
+  if (endMs < startMs) throw badData('end timestamp must not be before start time');
+  return { startMs, endMs };
+}
+
+function limited<T>(form: Form, items: readonly T[]): readonly T[] {
+  const text = textParam(form, 'limit');
+  if (text === '') return items;
+  if (!/^\d{1,9}$/.test(text)) throw badData('limit must be a number');
+  const limit = Number(text);
+  return limit === 0 ? items : items.slice(0, limit);
+}

@@ -1,0 +1,85 @@
+/**
+ * JSON that is written piece by piece: as Go writes it, fit to stand in HTML, in buffers of a bounded
+ * size, up to a bound, and with turns for others in between.
+ */
+
+import { QueryError } from './errors.ts';
+import type { Pace } from './series.ts';
+
+/** The largest answer. */
+const RESULT_BYTES_MAX = 64 * 1024 * 1024;
+const CHUNK_LENGTH = 64 * 1024;
+
+const ESCAPES: Readonly<Record<string, string>> = {
+  '<': '\\u003c',
+  '>': '\\u003e',
+  '&': '\\u0026',
+  '\u2028': '\\u2028',
+  '\u2029': '\\u2029',
+};
+
+/** JSON as Go writes it, fit to stand in HTML. */
+export function jsonText(value: unknown): string {
+  return JSON.stringify(value).replaceAll(/[<>&\u2028\u2029]/g, (char) => ESCAPES[char] ?? char);
+}
+
+/** Text that grows piece by piece, up to a bound. */
+export class JsonChunks {
+  readonly #pace: Pace;
+  readonly #buffers: Buffer[] = [];
+  #text = '';
+  #bytes = 0;
+  #added = 0;
+
+  constructor(pace: Pace) {
+    this.#pace = pace;
+  }
+
+  add(text: string): void {
+    this.#text += text;
+    this.#added += 1;
+    if (this.#text.length >= CHUNK_LENGTH) this.#flush();
+  }
+
+  /** A list, or an object of entries, with turns for others between its items. */
+  async list<T>(
+    items: Iterable<T>,
+    textOf: (item: T) => string,
+    brackets: '[]' | '{}' = '[]',
+  ): Promise<void> {
+    this.add(brackets.charAt(0));
+    let between = '';
+    for (const item of items) {
+      this.add(between);
+      this.add(textOf(item));
+      between = ',';
+      if (this.isDue()) await this.pause();
+    }
+    this.add(brackets.charAt(1));
+  }
+
+  isDue(): boolean {
+    const added = this.#added;
+    this.#added = 0;
+    return this.#pace.isDue(added * 4);
+  }
+
+  pause(): Promise<void> {
+    return this.#pace.pause();
+  }
+
+  take(): Buffer {
+    this.#flush();
+    return Buffer.concat(this.#buffers);
+  }
+
+  #flush(): void {
+    const buffer = Buffer.from(this.#text);
+    this.#text = '';
+    this.#bytes += buffer.length;
+    if (this.#bytes > RESULT_BYTES_MAX) {
+      throw new QueryError('execution', 'the result is too large: ask for fewer series or steps');
+    }
+    this.#buffers.push(buffer);
+  }
+}
