@@ -16,13 +16,13 @@ import {
 } from '@standpipe/protos';
 import { LOCAL_KEY } from './local-key.ts';
 import {
-  decodeMetaResponse,
   encodeMetaRequest,
   encodeReadRequest,
   encodeSendRequest,
   MalformedError,
   readCarrier,
 } from './messages.ts';
+import { decodeMetaResponse } from './meta-message.ts';
 import { missingIn } from './partial.ts';
 import type { Pace, Selected, Selection } from './promql/series.ts';
 import { selectOver } from './promql/series-client.ts';
@@ -49,6 +49,21 @@ export interface LogCacheClientOptions {
   readonly sendDeadlineMs?: number;
 }
 
+export interface ReadOptions {
+  /** Read the node's own store only. */
+  readonly local: boolean;
+  /** Cancels the call when it is aborted. */
+  readonly gone?: AbortSignal | undefined;
+}
+
+interface Call {
+  readonly method: RawMethod;
+  readonly request: Buffer;
+  readonly metadata?: grpc.Metadata;
+  readonly deadlineMs: number;
+  readonly gone?: AbortSignal | undefined;
+}
+
 export class LogCacheClient implements AsyncDisposable {
   readonly #client: grpc.Client;
   readonly #readDeadlineMs: number;
@@ -69,7 +84,8 @@ export class LogCacheClient implements AsyncDisposable {
   async send(batch: PackedBatch, options: { readonly localOnly: boolean }): Promise<void> {
     const metadata = new grpc.Metadata({ waitForReady: true });
     const request = encodeSendRequest(batch, options.localOnly);
-    await this.#call(logCacheIngressService.send, request, metadata, this.#sendDeadlineMs);
+    const { send } = logCacheIngressService;
+    await this.#call({ method: send, request, metadata, deadlineMs: this.#sendDeadlineMs });
   }
 
   /** Whether there is a connection now. */
@@ -86,7 +102,7 @@ export class LogCacheClient implements AsyncDisposable {
   }
 
   /** Reads from the node's own store, if `local`, else as the node answers any client. */
-  async read(request: ReadRequest, options: { readonly local: boolean }): Promise<PackedBatch> {
+  async read(request: ReadRequest, options: ReadOptions): Promise<PackedBatch> {
     return (await this.ask(request, options)).batch;
   }
 
@@ -94,16 +110,16 @@ export class LogCacheClient implements AsyncDisposable {
    * The same, whether the node has heeded the filters that the original's don't know, and which
    * nodes it could not ask.
    */
-  async ask(request: ReadRequest, options: { readonly local: boolean }): Promise<NodeAnswer> {
+  async ask(request: ReadRequest, { local, gone }: ReadOptions): Promise<NodeAnswer> {
     const metadata = new grpc.Metadata();
-    if (options.local) metadata.set(LOCAL_KEY, 'true');
-    const { read } = logCacheEgressService;
-    const { response, unreachable } = await this.#call(
-      read,
-      encodeReadRequest(request),
+    if (local) metadata.set(LOCAL_KEY, 'true');
+    const { response, unreachable } = await this.#call({
+      method: logCacheEgressService.read,
+      request: encodeReadRequest(request),
       metadata,
-      this.#readDeadlineMs,
-    );
+      deadlineMs: this.#readDeadlineMs,
+      gone,
+    });
     const { envelopes: bytes = Buffer.alloc(0), filtered } = readCarrier(response);
     const batch = this.#scanned;
     if (!scanBatch(bytes, batch)) throw new MalformedError(batch.mistake);
@@ -111,15 +127,11 @@ export class LogCacheClient implements AsyncDisposable {
   }
 
   async meta(localOnly: boolean): Promise<MetaResult> {
-    const { meta } = logCacheEgressService;
-    const request = encodeMetaRequest(localOnly);
-    const metadata = new grpc.Metadata();
-    const { response, unreachable } = await this.#call(
-      meta,
-      request,
-      metadata,
-      this.#readDeadlineMs,
-    );
+    const { response, unreachable } = await this.#call({
+      method: logCacheEgressService.meta,
+      request: encodeMetaRequest(localOnly),
+      deadlineMs: this.#readDeadlineMs,
+    });
     return { sources: decodeMetaResponse(response), unreachable };
   }
 
@@ -141,12 +153,13 @@ export class LogCacheClient implements AsyncDisposable {
     this.#client.close();
   }
 
-  #call(
-    method: RawMethod,
-    request: Buffer,
-    metadata: grpc.Metadata,
-    deadlineMs: number,
-  ): Promise<{ readonly response: Buffer; readonly unreachable: readonly string[] }> {
+  #call({
+    method,
+    request,
+    metadata = new grpc.Metadata(),
+    deadlineMs,
+    gone,
+  }: Call): Promise<{ readonly response: Buffer; readonly unreachable: readonly string[] }> {
     return new Promise((resolve, reject) => {
       let response = NOTHING;
       const call = this.#client.makeUnaryRequest(
@@ -157,6 +170,7 @@ export class LogCacheClient implements AsyncDisposable {
         metadata,
         { deadline: Date.now() + deadlineMs },
         (error, answered) => {
+          gone?.removeEventListener('abort', cancel);
           if (error !== null) reject(error);
           else response = answered ?? NOTHING;
         },
@@ -165,6 +179,9 @@ export class LogCacheClient implements AsyncDisposable {
       call.on('status', ({ metadata: trailer }) => {
         resolve({ response, unreachable: missingIn(trailer) });
       });
+      const cancel = (): void => call.cancel();
+      gone?.addEventListener('abort', cancel, { once: true });
+      if (gone?.aborted) cancel();
     });
   }
 }

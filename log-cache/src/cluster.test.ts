@@ -83,13 +83,9 @@ test('adds up the meta of all zones', async (t) => {
   t.teardown(() => reader[Symbol.asyncDispose]());
   const { sources, unreachable } = await reader.meta(false);
   t.deepEqual(unreachable, []);
-  t.deepEqual(
-    sources,
-    new Map([
-      [OF_SHARD_0, { count: 3, expired: 0, oldest: 1n, newest: 6n }],
-      [OF_SHARD_1, { count: 2, expired: 0, oldest: 7n, newest: 9n }],
-    ]),
-  );
+  t.is(sources.size, 2);
+  t.like(sources.get(OF_SHARD_0), { count: 3, expired: 0, oldest: 1n, newest: 6n });
+  t.like(sources.get(OF_SHARD_1), { count: 2, expired: 0, oldest: 7n, newest: 9n });
   const own = await nodes[1]?.cache.reader.meta(true);
   t.deepEqual([...(own?.sources.keys() ?? [])], [OF_SHARD_1]);
 });

@@ -9,9 +9,10 @@
  * each for its own store. A node that cannot be reached makes the answer poorer and never an
  * error: it is named in `unreachable`. Even when nobody answers a read, it is an empty batch, as
  * in log-cache-release v3.2.0; meta is an error then. A read that an owner refuses, because its
- * answer would be too large, is refused. Each node keeps its answer to meta for a second, and so
- * does whoever asked it. When the nodes change, what is being read is still read from the former,
- * and former owners are asked for what they may still keep (former-owners.ts).
+ * answer would be too large, is refused; one whose asker leaves is given up by all owners. Each node
+ * keeps its answer to meta for a second, and so does whoever asked it. When the nodes change, what is
+ * being read is still read from the former, and former owners are asked for what they may still keep
+ * (former-owners.ts).
  */
 
 import { status } from '@grpc/grpc-js';
@@ -22,7 +23,9 @@ import { FormerOwners } from './former-owners.ts';
 import { EMPTY_BATCH, type LocalReader } from './local-reader.ts';
 import { mergeBatches } from './merge.ts';
 import { MalformedError } from './messages.ts';
+import type { MetaInfo } from './meta-info.ts';
 import { readFrom, type SearchResult } from './paged-search.ts';
+import { canceled } from './read-error.ts';
 import {
   type MetaResult,
   queryOf,
@@ -32,7 +35,6 @@ import {
   type ReadResult,
 } from './reader.ts';
 import { isServiceError, refusalOf } from './refusals.ts';
-import type { MetaInfo } from './store.ts';
 
 /** Which shard of which zone a node is. */
 export interface Place {
@@ -56,7 +58,7 @@ const META_AGE_MAX_MS = 1000;
 interface Node {
   readonly name: string;
   readonly address: string;
-  read(request: ReadRequest): Promise<SearchResult>;
+  read(request: ReadRequest, gone?: AbortSignal): Promise<SearchResult>;
   meta(): Promise<ReadonlyMap<string, MetaInfo>>;
 }
 
@@ -97,7 +99,7 @@ export class ClusterReader implements Reader {
     return this.#formers.left().map(({ address }) => address);
   }
 
-  async read(request: ReadRequest): Promise<ReadResult> {
+  async read(request: ReadRequest, gone?: AbortSignal): Promise<ReadResult> {
     // Checked here, so that a bad request is refused even when no owner can be reached.
     const { limit, descending } = queryOf(request, nowNanoseconds());
     const owners = this.#zones
@@ -107,7 +109,7 @@ export class ClusterReader implements Reader {
     const answers = await Promise.all(
       // What a former owner has came first.
       [...formers, ...owners].map((node) =>
-        this.#ask(node, () => passingRefusals(node.read(request))),
+        this.#ask(node, () => passingRefusals(node.read(request, gone)), gone),
       ),
     );
     const filled = answers
@@ -134,10 +136,11 @@ export class ClusterReader implements Reader {
   }
 
   /** A node's answer; nothing, if it has none. Rejects only with a ReadError. */
-  async #ask<T>(node: Node, question: () => Promise<T>): Promise<Answer<T>> {
+  async #ask<T>(node: Node, question: () => Promise<T>, gone?: AbortSignal): Promise<Answer<T>> {
     try {
       return { node, value: await question() };
     } catch (error) {
+      if (gone?.aborted) throw canceled(); // That there is no answer says nothing of the node.
       const isTheirs = error instanceof MalformedError || isServiceError(error);
       if (!isTheirs) throw error; // Refused, or a bug.
       const text = 'a log cache could not be asked';
@@ -154,7 +157,7 @@ export class ClusterReader implements Reader {
       return {
         name,
         address,
-        read: async (request) => ({ ...(await local.read(request)), isWhole: true }),
+        read: async (request, gone) => ({ ...(await local.read(request, gone)), isWhole: true }),
         meta: async () => (await local.meta()).sources,
       };
     }
@@ -162,7 +165,7 @@ export class ClusterReader implements Reader {
     return {
       name,
       address,
-      read: (request) => readFrom(clients.of(address), request, { local: true }),
+      read: (request, gone) => readFrom(clients.of(address), request, { local: true, gone }),
       meta: async () => (await clients.of(address).meta(true)).sources,
     };
   }
@@ -199,28 +202,9 @@ function mergeMeta(maps: readonly ReadonlyMap<string, MetaInfo>[]): ReadonlyMap<
   const merged = new Map<string, MetaInfo>();
   for (const [id, info] of maps.flatMap((map) => [...map])) {
     const other = merged.get(id);
-    merged.set(id, other ? addMeta(other, info) : info);
+    merged.set(id, other ? other.plus(info) : info);
   }
   return merged;
-}
-
-function addMeta(a: MetaInfo, b: MetaInfo): MetaInfo {
-  return {
-    count: a.count + b.count,
-    expired: a.expired + b.expired,
-    oldest: earlier(a.oldest, b.oldest),
-    newest: later(a.newest, b.newest),
-  };
-}
-
-function earlier(a: bigint, b: bigint): bigint {
-  if (a < b) return a;
-  return b;
-}
-
-function later(a: bigint, b: bigint): bigint {
-  if (a > b) return a;
-  return b;
 }
 
 function unreachable(answers: readonly Answer<unknown>[]): string[] {

@@ -22,6 +22,7 @@ export {
   type LogCacheOptions,
   MembershipError,
 } from './log-cache.ts';
+export type { MetaInfo } from './meta-info.ts';
 export { QUERY_TIMEOUT_MS_DEFAULT, type Querier } from './promql/querier.ts';
 export { sourceIdsIn, withSourceIds } from './promql/sources.ts';
 export {
@@ -50,7 +51,6 @@ export {
   MEMORY_LIMIT_BYTES_DEFAULT,
   MEMORY_LIMIT_BYTES_MAX,
   MEMORY_LIMIT_BYTES_MIN,
-  type MetaInfo,
   Store,
   type StoreOptions,
 } from './store.ts';

@@ -7,7 +7,8 @@
  * envelopes are put and expire: it never gives one twice, nor leaves out one that was there all the
  * time. An answer that would not fit a message is refused with RESOURCE_EXHAUSTED, on which clients
  * ask for less; a single run of equal timestamps may be such an answer. So is a search that is not
- * over after SEARCH_MS_MAX, and an expression that takes too long.
+ * over after SEARCH_MS_MAX, and an expression that takes too long. Whose asker has left is given up
+ * at the end of its slice.
  */
 
 import { status } from '@grpc/grpc-js';
@@ -16,6 +17,7 @@ import { BatchBuilder, nowNanoseconds, PackedBatch } from '@standpipe/protos';
 import type { Cursor } from './cursor.ts';
 import { egressMetric } from './metrics.ts';
 import { SlowFilterError } from './pattern.ts';
+import { canceled } from './read-error.ts';
 import {
   type MetaResult,
   type Query,
@@ -54,9 +56,9 @@ export class LocalReader implements Reader {
     this.#egress = egressMetric(options.metrics);
   }
 
-  async read(request: ReadRequest): Promise<ReadResult> {
+  async read(request: ReadRequest, gone?: AbortSignal): Promise<ReadResult> {
     const query = queryOf(request, nowNanoseconds());
-    const batch = await this.#gather(request.sourceId, query);
+    const batch = await this.#gather(request.sourceId, query, gone);
     this.#egress.add(batch.count);
     return { batch, unreachable: [] };
   }
@@ -65,7 +67,7 @@ export class LocalReader implements Reader {
     return { sources: this.#store.meta(), unreachable: [] };
   }
 
-  async #gather(sourceId: string, query: Query): Promise<PackedBatch> {
+  async #gather(sourceId: string, query: Query, gone?: AbortSignal): Promise<PackedBatch> {
     const walk = new Walk(query);
     const overMs = performance.now() + this.#searchMs;
     const pieces: PackedBatch[] = [];
@@ -77,6 +79,7 @@ export class LocalReader implements Reader {
       if (isOver) break;
       if (performance.now() > overMs) throw new ReadError(status.RESOURCE_EXHAUSTED, TOO_LONG);
       await this.#turns.next();
+      if (gone?.aborted) throw canceled();
     }
     return pieces.length === 0 ? EMPTY_BATCH : PackedBatch.concat(pieces);
   }

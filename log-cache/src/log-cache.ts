@@ -212,7 +212,7 @@ export function createClusterReader(options: ClusterReaderSettings): ClusterRead
     void clients.keep(addressesOf(members, reader));
   });
   return {
-    read: (request) => reader.read(request),
+    read: (request, gone) => reader.read(request, gone),
     meta: (localOnly) => reader.meta(localOnly),
     tail: (request, gone) => tails.tail(request, gone),
     querier: new Querier({ source: series, budget, timeoutMs, metrics }),

@@ -7,7 +7,6 @@
 
 import { encodeVarint, joinTime, logcache, type PackedBatch, varintSize } from '@standpipe/protos';
 import type { ReadRequest } from './reader.ts';
-import type { MetaInfo } from './store.ts';
 
 export class MalformedError extends Error {
   override readonly name = 'MalformedError';
@@ -109,34 +108,6 @@ export function encodeMetaRequest(localOnly: boolean): Buffer {
 
 export function decodeMetaRequest(bytes: Buffer): { readonly localOnly: boolean } {
   return { localOnly: decode(() => logcache.v1.MetaRequest.decode(bytes)).local_only };
-}
-
-export function encodeMetaResponse(sources: ReadonlyMap<string, MetaInfo>): Buffer {
-  const meta: Record<string, logcache.v1.IMetaInfo> = Object.create(null);
-  for (const [id, { count, expired, oldest, newest }] of sources) {
-    meta[id] = logcache.v1.MetaInfo.fromObject({
-      count,
-      expired,
-      oldest_timestamp: String(oldest),
-      newest_timestamp: String(newest),
-    });
-  }
-  return Buffer.from(logcache.v1.MetaResponse.encode({ meta }).finish());
-}
-
-export function decodeMetaResponse(bytes: Buffer): Map<string, MetaInfo> {
-  const { meta } = decode(() => logcache.v1.MetaResponse.decode(bytes));
-  return new Map(
-    Object.entries(meta).map(([id, info]) => [
-      id,
-      {
-        count: Number(int64(info.count ?? 0)),
-        expired: Number(int64(info.expired ?? 0)),
-        oldest: int64(info.oldest_timestamp ?? 0),
-        newest: int64(info.newest_timestamp ?? 0),
-      },
-    ]),
-  );
 }
 
 export type Int64 = number | { readonly high: number; readonly low: number };

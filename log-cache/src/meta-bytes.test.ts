@@ -1,5 +1,6 @@
 import test from 'ava';
 import { writtenOnce } from './meta-bytes.ts';
+import { MetaInfo } from './meta-info.ts';
 
 test('writes each map once, and another one anew', (t) => {
   let count = 0;
@@ -7,7 +8,7 @@ test('writes each map once, and another one anew', (t) => {
     count += 1;
     return Buffer.from([...sources.keys()].join());
   });
-  const info = { count: 1, expired: 0, oldest: 1n, newest: 1n };
+  const info = MetaInfo.of({ count: 1, expired: 0, oldest: 1n, newest: 1n });
   const [one, other] = [new Map([['a', info]]), new Map([['b', info]])];
   t.is(bytesOf(one), bytesOf(one));
   t.is(bytesOf(other).toString(), 'b');

@@ -5,7 +5,7 @@
  * thousand sources holds a node up for a quarter of a second and more, so it is written once.
  */
 
-import type { MetaInfo } from './store.ts';
+import type { MetaInfo } from './meta-info.ts';
 
 type Sources = ReadonlyMap<string, MetaInfo>;
 

@@ -15,7 +15,7 @@ import {
   type PackedBatch,
   scanBatch,
 } from '@standpipe/protos';
-import type { LogCacheClient } from './client.ts';
+import type { LogCacheClient, ReadOptions } from './client.ts';
 import { asksForMore } from './envelope-filter.ts';
 import { type Query, queryOf, type ReadRequest } from './reader.ts';
 
@@ -30,13 +30,13 @@ export interface SearchResult {
   readonly unreachable: readonly string[];
 }
 
-/** What a node has in its own store, if `local`, else what it gets for any client. */
+/** What a node has in its own store, if `local` is asked for, else what it gets for any client. */
 export async function readFrom(
   client: Pick<LogCacheClient, 'ask'>,
   request: ReadRequest,
-  where: { readonly local: boolean },
+  options: ReadOptions,
 ): Promise<SearchResult> {
-  const { batch, filtered, unreachable } = await client.ask(request, where);
+  const { batch, filtered, unreachable } = await client.ask(request, options);
   if (filtered || !asksForMore(request)) return { batch, isWhole: true, unreachable };
 
   const query = queryOf(request, nowNanoseconds());
@@ -54,7 +54,7 @@ export async function readFrom(
     if (next === undefined) return { batch: search.result(), isWhole: true, unreachable };
     if (pages === PAGES_MAX) return { batch: search.result(), isWhole: false, unreachable };
     page = next;
-    ({ batch: found } = await client.ask(page, where));
+    ({ batch: found } = await client.ask(page, options));
   }
 }
 

@@ -1,6 +1,6 @@
 /** Why a read has no answer: a gRPC status, and its text. */
 
-import type { status } from '@grpc/grpc-js';
+import { status } from '@grpc/grpc-js';
 
 export class ReadError extends Error {
   override readonly name = 'ReadError';
@@ -10,4 +10,9 @@ export class ReadError extends Error {
     super(message, options);
     this.code = code;
   }
+}
+
+/** Why a read has no answer whose asker has left; nobody is there to be told. */
+export function canceled(): ReadError {
+  return new ReadError(status.CANCELLED, 'context canceled');
 }

@@ -10,8 +10,8 @@
 import { status } from '@grpc/grpc-js';
 import { type PackedBatch, splitTime } from '@standpipe/protos';
 import { EnvelopeFilter, type FilterRequest } from './envelope-filter.ts';
+import type { MetaInfo } from './meta-info.ts';
 import { ReadError } from './read-error.ts';
-import type { MetaInfo } from './store.ts';
 
 export { ReadError };
 
@@ -37,7 +37,8 @@ export interface MetaResult {
 
 /** Rejects with a ReadError what a caller asked wrongly, or what nobody could answer. */
 export interface Reader {
-  read(request: ReadRequest): Promise<ReadResult>;
+  /** Gives up, if it takes long, once `gone` is aborted. */
+  read(request: ReadRequest, gone?: AbortSignal): Promise<ReadResult>;
   /** What is known of each source: of this node's own, or of all. */
   meta(localOnly: boolean): Promise<MetaResult>;
 }

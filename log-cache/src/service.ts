@@ -22,12 +22,12 @@ import { LOCAL_KEY } from './local-key.ts';
 import {
   decodeMetaRequest,
   decodeReadRequest,
-  encodeMetaResponse,
   encodeReadResponse,
   MalformedError,
   readCarrier,
 } from './messages.ts';
 import { writtenOnce } from './meta-bytes.ts';
+import { encodeMetaResponse } from './meta-message.ts';
 import { invalidIngress } from './metrics.ts';
 import { partialTrailer } from './partial.ts';
 import type { Querier } from './promql/querier.ts';
@@ -92,10 +92,10 @@ function egress({ local, cluster }: ServiceOptions): GrpcService {
   return {
     definition: logCacheEgressService,
     implementation: {
-      read: unary(async ({ request, metadata }) => {
-        const reader = metadata.get(LOCAL_KEY).includes('true') ? local : cluster;
-        const asked = decodeReadRequest(request);
-        const { batch, unreachable } = await reader.read(asked);
+      read: unary(async (call) => {
+        const reader = call.metadata.get(LOCAL_KEY).includes('true') ? local : cluster;
+        const asked = decodeReadRequest(call.request);
+        const { batch, unreachable } = await reader.read(asked, goneOf(call));
         return { value: encodeReadResponse(batch, asksForMore(asked)), unreachable };
       }),
       meta: unary(async ({ request }) => {
@@ -134,6 +134,13 @@ function unary(answer: (call: Call) => Promise<Answer>) {
       (error: unknown) => callback(statusOf(error)),
     );
   };
+}
+
+/** Aborted when the caller cancels, or waits no more. */
+function goneOf(call: Call): AbortSignal {
+  const gone = new AbortController();
+  call.on('cancelled', () => gone.abort());
+  return gone.signal;
 }
 
 function refuse(definition: grpc.ServiceDefinition, text: (method: string) => string): GrpcService {

@@ -21,6 +21,7 @@ import type { Batch } from '@standpipe/protos';
 import { type Arena, bytesOf, local, NONE } from './arena.ts';
 import type { Folder } from './folder.ts';
 import { Lane } from './lane.ts';
+import { MetaInfo } from './meta-info.ts';
 import { isMetric, type Pools } from './pool.ts';
 import { type Ranked, UNRANKED } from './ranks.ts';
 import { type Room, Timeline } from './timeline.ts';
@@ -91,6 +92,23 @@ export class Source implements Ranked, Room {
 
   get metrics(): Lane | undefined {
     return this.#metrics;
+  }
+
+  /** What is known of it; only when it has something. */
+  meta(): MetaInfo {
+    const { arena } = this.#shared;
+    const first = this.timeline.first();
+    const last = this.timeline.last();
+    const oldest = arena.words(first);
+    const newest = arena.words(last);
+    return new MetaInfo({
+      count: this.count,
+      expired: this.expired,
+      oldestHigh: oldest[local(first)] as number,
+      oldestLow: (oldest[local(first) + 1] as number) >>> 0,
+      newestHigh: newest[local(last)] as number,
+      newestLow: (newest[local(last) + 1] as number) >>> 0,
+    });
   }
 
   /** Keeps one envelope of the batch that the folder has open; false, if there is no memory. */

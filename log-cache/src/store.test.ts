@@ -42,7 +42,7 @@ test('forgets the oldest of a full source, and counts it', async (t) => {
   const { store, put, read, metrics } = testStore({ maxPerSource: 3 });
   put(line('a', 1), line('a', 4), line('a', 3), line('b', 1), line('a', 2), line('a', 5));
   t.deepEqual(times(await read('a')), [3, 4, 5]);
-  t.deepEqual(store.meta().get('a'), { count: 3, expired: 2, oldest: 3n, newest: 5n });
+  t.like(store.meta().get('a'), { count: 3, expired: 2, oldest: 3n, newest: 5n });
   t.is(store.expired, 2);
   t.is(metricOf(metrics, 'log_cache_expired'), 2);
   t.is(metricOf(metrics, 'log_cache_ingress'), 6);
@@ -264,7 +264,7 @@ for (const seed of [1, 2, 3]) {
           source,
         );
         const timesHeld = numbersHeld.map((n) => times.get(n) ?? 0);
-        t.deepEqual(store.meta().get(source), {
+        t.like(store.meta().get(source), {
           count: last.length,
           expired: all.length - last.length,
           oldest: BigInt(timesHeld[0] ?? 0),

@@ -35,6 +35,7 @@ import { ARENA_BYTES_MAX, ARENA_BYTES_MIN, Arena, bytesOf, NONE } from './arena.
 import { Cursor } from './cursor.ts';
 import { Folder } from './folder.ts';
 import { type Lane, SEGMENT_HEAD_BYTES } from './lane.ts';
+import type { MetaInfo } from './meta-info.ts';
 import { type SourceFigures, type StoreMetrics, storeMetrics } from './metrics.ts';
 import { createPools, type Pool, type Pools } from './pool.ts';
 import { Ranks } from './ranks.ts';
@@ -57,14 +58,6 @@ export interface StoreOptions {
   readonly maxBytesPerSource?: number;
   readonly maxSources?: number;
   readonly metrics: Metrics;
-}
-
-/** What is known about a source without reading it. Times are nanoseconds since 1970. */
-export interface MetaInfo {
-  readonly count: number;
-  readonly expired: number;
-  readonly oldest: bigint;
-  readonly newest: bigint;
 }
 
 const EVICTIONS_MAX = 32;
@@ -219,10 +212,7 @@ export class Store {
 
   meta(): Map<string, MetaInfo> {
     const meta = new Map<string, MetaInfo>();
-    for (const { id, timeline, expired } of this.#all) {
-      const { count, oldest, newest } = timeline;
-      meta.set(id, { count, expired, oldest, newest });
-    }
+    for (const source of this.#all) meta.set(source.id, source.meta());
     return meta;
   }
 

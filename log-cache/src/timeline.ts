@@ -90,11 +90,9 @@ export class Timeline {
   }
 
   get newest(): bigint {
-    const page = this.#pages.at(-1);
-    assert(page !== undefined, 'an empty timeline has no newest');
-    const words = this.#arena.words(page);
-    const last = entryAt(local(page), (words[local(page)] as number) - 1);
-    return joinTime(words[last] as number, words[last + 1] as number);
+    const entry = this.last();
+    const words = this.#arena.words(entry);
+    return joinTime(words[local(entry)] as number, words[local(entry) + 1] as number);
   }
 
   /**
@@ -136,6 +134,13 @@ export class Timeline {
     assert(page !== undefined, 'an empty timeline has no first');
     const words = this.#arena.words(page);
     return page + HEAD_WORDS + (words[local(page) + FIRST] as number) * ENTRY_WORDS;
+  }
+
+  /** The address of the newest entry. */
+  last(): number {
+    const page = this.#pages.at(-1);
+    assert(page !== undefined, 'an empty timeline has no last');
+    return entryAt(page, (this.#arena.words(page)[local(page)] as number) - 1);
   }
 
   /** Forgets the oldest entry. */

@@ -9,6 +9,7 @@ export { EnvelopeField, EnvelopeParts } from './envelope-parts.ts';
 export { FieldReader } from './fields.ts';
 export { Crc64Sum, crc64 } from './hash.ts';
 export { JsonWriter } from './json.ts';
+export { type ConstantText, constantText } from './json-text.ts';
 export { LogMemo } from './log-memo.ts';
 export { MapEntries } from './map-entries.ts';
 export {

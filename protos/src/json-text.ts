@@ -22,6 +22,9 @@ const LONG_BINARY_BYTES = 384;
 const QUOTE = 0x22;
 const COLON = 0x3a;
 const BACKSLASH = 0x5c;
+/** The first and the last that can be seen of ASCII. */
+const BLANK = 0x20;
+const TILDE = 0x7e;
 const HEX = Buffer.from('0123456789abcdef');
 const UNICODE_ESCAPE = 0x75;
 
@@ -82,6 +85,25 @@ export class JsonText {
   raw(text: string): void {
     this.#reserve(text.length * 3);
     this.#at += this.#chunk.write(text, this.#at);
+  }
+
+  /** A string of JavaScript's in quotes. */
+  quoted(text: string): void {
+    const { length } = text;
+    this.#reserve(length + 2);
+    const chunk = this.#chunk;
+    const at = this.#at + 1;
+    chunk[at - 1] = QUOTE;
+    for (let place = 0; place < length; place += 1) {
+      const unit = text.charCodeAt(place);
+      if (unit < BLANK || unit > TILDE || unit === QUOTE || unit === BACKSLASH) {
+        this.raw(JSON.stringify(text)); // Over what was written.
+        return;
+      }
+      chunk[at + place] = unit;
+    }
+    chunk[at + length] = QUOTE;
+    this.#at = at + length + 1;
   }
 
   byte(byte: number): void {

@@ -18,7 +18,7 @@
 
 import { EnvelopeField, EnvelopeParts } from './envelope-parts.ts';
 import { FieldReader } from './fields.ts';
-import { constantText, JsonText } from './json-text.ts';
+import { type ConstantText, constantText, JsonText } from './json-text.ts';
 import { LogMemo } from './log-memo.ts';
 import type { MapEntries } from './map-entries.ts';
 import {
@@ -89,6 +89,24 @@ export class JsonWriter {
   /** Writes text as it is: what stands around the JSON. */
   raw(text: string): this {
     this.#text.raw(text);
+    return this;
+  }
+
+  /** The same for text that never changes, which costs less. */
+  constant(text: ConstantText): this {
+    this.#text.constant(text);
+    return this;
+  }
+
+  /** Writes a string in quotes. */
+  string(text: string): this {
+    this.#text.quoted(text);
+    return this;
+  }
+
+  /** Writes the digits of a 64-bit integer. */
+  integer(high: number, low: number): this {
+    this.#text.signed(high, low);
     return this;
   }
 

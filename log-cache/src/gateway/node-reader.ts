@@ -29,8 +29,8 @@ export class NodeReader implements Reader {
     this.#address = address;
   }
 
-  async read(request: ReadRequest): Promise<ReadResult> {
-    const answer = await passedOn(readFrom(this.#client, request, { local: false }));
+  async read(request: ReadRequest, gone?: AbortSignal): Promise<ReadResult> {
+    const answer = await passedOn(readFrom(this.#client, request, { local: false, gone }));
     const { batch, isWhole, unreachable } = answer;
     return { batch, unreachable: isWhole ? unreachable : [...unreachable, this.#address] };
   }

@@ -5,22 +5,37 @@
  * Clients parse strictly: no field may be added to the answers of read and meta.
  */
 
-import { JsonWriter, type PackedBatch } from '@standpipe/protos';
-import type { MetaInfo } from '../store.ts';
+import { type ConstantText, constantText, JsonWriter, type PackedBatch } from '@standpipe/protos';
+import type { MetaInfo } from '../meta-info.ts';
 
-const ENTRIES_AT_ONCE = 20;
+const META = constantText('{"meta":{');
+const COUNT = constantText(':{"count":"');
+const EXPIRED = constantText('","expired":"');
+const OLDEST = constantText('","oldest_timestamp":"');
+const NEWEST = constantText('","newest_timestamp":"');
+const END_OF_ENTRY = constantText('"}');
+const PROXY_ENTRY = constantText(':{');
+const PROXY_COUNT = constantText('"count":"');
+const PROXY_EXPIRED = constantText('"expired":"');
+const PROXY_OLDEST = constantText('"oldestTimestamp":"');
+const PROXY_NEWEST = constantText('"newestTimestamp":"');
+const END_OF_PROXY_ENTRY = constantText('}');
+const END_OF_META = constantText('}}\n');
+const NOTHING = constantText('');
+const COMMA = constantText(',');
+const QUOTE = constantText('"');
 
 export function readBody(batch: PackedBatch, writer: JsonWriter): Buffer {
   return writer.raw('{"envelopes":').batch(batch.bytes).raw('}\n').take();
 }
 
 export function metaBody(sources: ReadonlyMap<string, MetaInfo>): Buffer {
-  return writtenMeta(sources, metaEntry);
+  return writtenMeta(sources, writeMetaEntry);
 }
 
 /** Meta as the original's auth proxy writes it: names in camel case, and what is zero left out. */
 export function proxyMetaBody(sources: ReadonlyMap<string, MetaInfo>): Buffer {
-  return sources.size === 0 ? Buffer.from('{}\n') : writtenMeta(sources, proxyMetaEntry);
+  return sources.size === 0 ? Buffer.from('{}\n') : writtenMeta(sources, writeProxyMetaEntry);
 }
 
 /** An error of read and meta, as a google.rpc.Status. */
@@ -38,48 +53,57 @@ export function infoBody(version: string, uptimeSeconds: number): Buffer {
   return Buffer.from(`${JSON.stringify(info)}\n`);
 }
 
-/** Written a few at a time: one string of them all would be copied over and over. */
-function writtenMeta(
-  sources: ReadonlyMap<string, MetaInfo>,
-  entryOf: (id: string, info: MetaInfo) => string,
-): Buffer {
-  const writer = new JsonWriter();
-  let text = '{"meta":{';
-  let count = 0;
-  for (const id of [...sources.keys()].sort(compareCodePoints)) {
-    if (count > 0) text += ',';
-    text += entryOf(id, sources.get(id) as MetaInfo); // Each is there.
-    count += 1;
-    if (count % ENTRIES_AT_ONCE !== 0) continue;
-    writer.raw(text);
-    text = '';
+type WriteEntry = (writer: JsonWriter, info: MetaInfo) => void;
+
+function writtenMeta(sources: ReadonlyMap<string, MetaInfo>, writeEntry: WriteEntry): Buffer {
+  const writer = new JsonWriter().constant(META);
+  let separator = NOTHING;
+  for (const id of inOrder(sources.keys())) {
+    writer.constant(separator).string(id);
+    writeEntry(writer, sources.get(id) as MetaInfo); // Each is there.
+    separator = COMMA;
   }
-  return writer.raw(text).raw('}}\n').take();
+  return writer.constant(END_OF_META).take();
 }
 
-function metaEntry(id: string, { count, expired, oldest, newest }: MetaInfo): string {
-  return (
-    `${JSON.stringify(id)}:{"count":"${count}","expired":"${expired}",` +
-    `"oldest_timestamp":"${oldest.toString()}","newest_timestamp":"${newest.toString()}"}`
-  );
+function writeMetaEntry(writer: JsonWriter, info: MetaInfo): void {
+  writer.constant(COUNT).integer(highOf(info.count), info.count);
+  writer.constant(EXPIRED).integer(highOf(info.expired), info.expired);
+  writer.constant(OLDEST).integer(info.oldestHigh, info.oldestLow);
+  writer.constant(NEWEST).integer(info.newestHigh, info.newestLow);
+  writer.constant(END_OF_ENTRY);
 }
 
-function proxyMetaEntry(id: string, { count, expired, oldest, newest }: MetaInfo): string {
-  const fields = [
-    count === 0 ? '' : `"count":"${count}"`,
-    expired === 0 ? '' : `"expired":"${expired}"`,
-    oldest === 0n ? '' : `"oldestTimestamp":"${oldest.toString()}"`,
-    newest === 0n ? '' : `"newestTimestamp":"${newest.toString()}"`,
-  ];
-  return `${JSON.stringify(id)}:{${fields.filter((field) => field !== '').join(',')}}`;
+function writeProxyMetaEntry(writer: JsonWriter, info: MetaInfo): void {
+  writer.constant(PROXY_ENTRY);
+  let separator = NOTHING;
+  const write = (name: ConstantText, high: number, low: number): void => {
+    if (high === 0 && low === 0) return;
+    writer.constant(separator).constant(name).integer(high, low).constant(QUOTE);
+    separator = COMMA;
+  };
+  write(PROXY_COUNT, highOf(info.count), info.count);
+  write(PROXY_EXPIRED, highOf(info.expired), info.expired);
+  write(PROXY_OLDEST, info.oldestHigh, info.oldestLow);
+  write(PROXY_NEWEST, info.newestHigh, info.newestLow);
+  writer.constant(END_OF_PROXY_ENTRY);
 }
 
-/** Without one of these in both, code units have the order of code points. */
+/** The upper word of a number that is below 2^53. */
+function highOf(value: number): number {
+  return Math.floor(value / 2 ** 32);
+}
+
+/** From here on JavaScript's order of strings is not that of their code points. */
 const HIGH_UNIT = /[\ud800-\uffff]/;
+
+function inOrder(ids: Iterable<string>): readonly string[] {
+  const all = [...ids];
+  return all.some((id) => HIGH_UNIT.test(id)) ? all.sort(compareCodePoints) : all.sort();
+}
 
 /** JavaScript compares UTF-16: that differs where a surrogate meets U+E000 to U+FFFF. */
 function compareCodePoints(a: string, b: string): number {
-  if (!HIGH_UNIT.test(a) || !HIGH_UNIT.test(b)) return a < b ? -1 : Number(a > b);
   const length = Math.min(a.length, b.length);
   for (let at = 0; at < length; at += 1) {
     const aUnit = a.charCodeAt(at);

@@ -36,7 +36,7 @@ import { metaParams, readParams, sourceIdOf, tailParams } from './params.ts';
 import { cleanPath, redirect } from './paths.ts';
 import { httpStatusOf } from './status.ts';
 import { answerTail } from './tail.ts';
-import { timeoutOf, within } from './timeout.ts';
+import { answerOf, timeoutOf } from './timeout.ts';
 
 export type MetaDialect = 'gateway' | 'auth-proxy';
 
@@ -142,7 +142,10 @@ async function answerRead(
   const form = await readForm(ctx);
   const sourceId = sourceIdOf(path);
   if (sourceId === undefined) return answerBadPath(ctx);
-  const { batch, unreachable } = await within(timeoutMs, reader.read(readParams(sourceId, form)));
+  const request = readParams(sourceId, form);
+  const { batch, unreachable } = await answerOf(ctx, timeoutMs, (gone) =>
+    reader.read(request, gone),
+  );
   await answerResult(ctx, { body: readBody(batch, writer), unreachable, compression });
 }
 
@@ -186,7 +189,7 @@ async function answerMeta(
 ): Promise<void> {
   const timeoutMs = timeoutOf(ctx.get('Grpc-Timeout'));
   const { localOnly } = metaParams(await readForm(ctx));
-  const { sources, unreachable } = await within(timeoutMs, reader.meta(localOnly));
+  const { sources, unreachable } = await answerOf(ctx, timeoutMs, () => reader.meta(localOnly));
   const body = bodyOf(visible(sources, viewOf(ctx)));
   await answerResult(ctx, { body, unreachable, compression });
 }

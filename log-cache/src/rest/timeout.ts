@@ -1,7 +1,11 @@
-/** The `Grpc-Timeout` of a request, as grpc-gateway reads it: up to eight digits and a unit. */
+/**
+ * How long a request is worked for: until its client leaves, or its `Grpc-Timeout` is over, which is
+ * read as grpc-gateway reads it: up to eight digits and a unit.
+ */
 
 import { status } from '@grpc/grpc-js';
-import { ReadError } from '../reader.ts';
+import type { Context } from 'koa';
+import { ReadError } from '../read-error.ts';
 
 const UNIT_MS: Readonly<Record<string, number>> = {
   H: 3_600_000,
@@ -24,16 +28,36 @@ export function timeoutOf(header: string): number | undefined {
   return Math.min(TIMEOUT_MS_MAX, Number(digits) * (UNIT_MS[unit] ?? 0));
 }
 
-/** What `promise` gives, if it does so in time; else DEADLINE_EXCEEDED, and the result is dropped. */
-export async function within<T>(timeoutMs: number | undefined, promise: Promise<T>): Promise<T> {
-  if (timeoutMs === undefined) return promise;
+/** Aborted when the client leaves before it has been answered. */
+export function goneOf({ res }: Context): AbortSignal {
+  const gone = new AbortController();
+  res.once('close', () => {
+    if (!res.writableFinished) gone.abort();
+  });
+  return gone.signal;
+}
+
+/**
+ * What `call` gives, if it does so in time; else DEADLINE_EXCEEDED. It is told when nobody waits for
+ * it any more.
+ */
+export async function answerOf<T>(
+  ctx: Context,
+  timeoutMs: number | undefined,
+  call: (gone: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const left = goneOf(ctx);
+  if (timeoutMs === undefined) return call(left);
+  const late = new AbortController();
   let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    const error = new ReadError(status.DEADLINE_EXCEEDED, 'context deadline exceeded');
-    timer = setTimeout(() => reject(error), timeoutMs);
+  const limit = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      reject(new ReadError(status.DEADLINE_EXCEEDED, 'context deadline exceeded'));
+      late.abort();
+    }, timeoutMs);
   });
   try {
-    return await Promise.race([promise, late]);
+    return await Promise.race([call(AbortSignal.any([left, late.signal])), limit]);
   } finally {
     clearTimeout(timer);
   }

@@ -1,0 +1,55 @@
+import { logcache } from '@standpipe/protos';
+import { longOf, randomFrom } from '@standpipe/protos/testing';
+import test from 'ava';
+import { MalformedError } from './messages.ts';
+import { MetaInfo } from './meta-info.ts';
+import { decodeMetaResponse, encodeMetaResponse } from './meta-message.ts';
+
+const { MetaResponse } = logcache.v1;
+
+const EDGES = [0n, 1n, 127n, 128n, 2n ** 32n - 1n, 2n ** 32n, 2n ** 63n - 1n];
+const TIMES = [...EDGES, -1n, -(2n ** 32n), -(2n ** 63n), 1_700_000_000_123_456_789n];
+
+for (const seed of [1, 2, 3]) {
+  test(`writes meta as protobufjs reads it, and reads what it writes, seed ${seed}`, (t) => {
+    const random = randomFrom(seed);
+    const sources = new Map<string, MetaInfo>();
+    const plain: Record<string, object> = Object.create(null);
+    const ids = ['', 'a', '__proto__', 'a\0b', '😀', 'ü'.repeat(40), 'x'.repeat(65_536)];
+    for (const id of [...ids, ...Array.from({ length: 200 }, (_, n) => `source ${n}`)]) {
+      const time = (): bigint => TIMES[random(TIMES.length)] ?? 0n;
+      const count = [0, 1, 300, 2 ** 32, 2 ** 40 + 7][random(5)] ?? 0;
+      const expired = [0, 2 ** 31, 2 ** 52 + 1][random(3)] ?? 0;
+      const info = { count, expired, oldest: time(), newest: time() };
+      sources.set(id, MetaInfo.of(info));
+      plain[id] = {
+        count: longOf(BigInt(count)),
+        expired: longOf(BigInt(expired)),
+        oldest_timestamp: longOf(info.oldest),
+        newest_timestamp: longOf(info.newest),
+      };
+    }
+    const expected = MetaResponse.toObject(MetaResponse.create({ meta: plain }), OF_STRINGS);
+    const bytes = encodeMetaResponse(sources);
+    t.deepEqual(MetaResponse.toObject(MetaResponse.decode(bytes), OF_STRINGS), expected);
+    t.deepEqual(decodeMetaResponse(bytes), sources);
+    const theirs = Buffer.from(MetaResponse.encode(MetaResponse.create({ meta: plain })).finish());
+    t.deepEqual(decodeMetaResponse(theirs), sources);
+  });
+}
+
+const OF_STRINGS = { longs: String, defaults: true };
+
+test('an answer without sources is no byte, and what is no answer is refused', (t) => {
+  t.is(encodeMetaResponse(new Map()).length, 0);
+  t.is(decodeMetaResponse(Buffer.alloc(0)).size, 0);
+  t.throws(() => decodeMetaResponse(Buffer.from([0x0a, 0x05])), { instanceOf: MalformedError });
+});
+
+test('two shares of a source add up', (t) => {
+  const one = MetaInfo.of({ count: 1, expired: 2, oldest: -5n, newest: 7n });
+  const other = MetaInfo.of({ count: 10, expired: 0, oldest: 2n ** 40n, newest: 2n ** 40n });
+  for (const sum of [one.plus(other), other.plus(one)]) {
+    t.like(sum, { count: 11, expired: 2, oldest: -5n, newest: 2n ** 40n });
+  }
+});
