@@ -9,7 +9,7 @@ import { status } from '@grpc/grpc-js';
 import { type BatchBuilder, Kind } from '@standpipe/protos';
 import { NameFilter } from './name-filter.ts';
 import { PatternError } from './pattern.ts';
-import { PayloadFilter } from './payload-filter.ts';
+import { LongTextError, PayloadFilter } from './payload-filter.ts';
 import { ReadError } from './read-error.ts';
 import { TagError, TagFilter } from './tag-filter.ts';
 
@@ -121,7 +121,8 @@ function usable<T>(make: () => T, what: string, code: status): T {
       const text = `${what} must be a valid regular expression: ${error.message}`;
       throw new ReadError(code, text, { cause: error });
     }
-    if (error instanceof TagError) throw new ReadError(code, error.message, { cause: error });
+    if (error instanceof TagError || error instanceof LongTextError)
+      throw new ReadError(code, error.message, { cause: error });
     throw error;
   }
 }

@@ -9,13 +9,23 @@
  * searched at once by the machine's own search. Most envelopes are then known to hold nothing by
  * a comparison of two numbers. The walk may go either way and jump; a jump costs a new window.
  *
+ * The machine's search is linear for wanted bytes up to LONG_BYTES. Beyond, some text costs it as many
+ * steps as its length times theirs: then windows are smaller, and what they cost is told.
+ *
  * Hot: called for each envelope that a search comes to. Nothing is copied, and a window is a view.
  */
 
 const WINDOW_BYTES = 256 * 1024;
+const LONG_BYTES = 250;
+const LONG_WINDOW_BYTES = 32 * 1024;
+/** How many of its steps take as long as matching an instruction with a byte (see Pattern). */
+const STEPS_PER_WORK = 400;
 
 export class LiteralSearch {
+  /** Grows with what it has cost, when that is a lot. */
+  work = 0;
   readonly #wanted: Buffer;
+  readonly #windowBytes: number;
   #bytes: Uint8Array | undefined;
   /** No match begins in bytes[from, to). */
   #from = 0;
@@ -24,6 +34,7 @@ export class LiteralSearch {
 
   constructor(wanted: Buffer) {
     this.#wanted = wanted;
+    this.#windowBytes = wanted.length > LONG_BYTES ? LONG_WINDOW_BYTES : WINDOW_BYTES;
   }
 
   /** Forgets what it knows, because the bytes may have changed. */
@@ -49,12 +60,14 @@ export class LiteralSearch {
   /** Whether the wanted bytes are in bytes[start, end). */
   isIn(bytes: Uint8Array, start: number, end: number): boolean {
     if (end - start < this.#wanted.length) return false;
+    this.#count(end - start);
     return viewOf(bytes, start, end).includes(this.#wanted);
   }
 
   #searchForwards(bytes: Uint8Array, start: number, last: number): boolean {
     const length = this.#wanted.length;
-    const windowEnd = Math.min(bytes.length, Math.max(start + WINDOW_BYTES, last + length));
+    const windowEnd = Math.min(bytes.length, Math.max(start + this.#windowBytes, last + length));
+    this.#count(windowEnd - start);
     const found = viewOf(bytes, start, windowEnd).indexOf(this.#wanted);
     this.#from = start;
     this.#to = found < 0 ? windowEnd - length + 1 : start + found;
@@ -62,11 +75,17 @@ export class LiteralSearch {
   }
 
   #searchBackwards(bytes: Uint8Array, start: number, end: number): boolean {
-    const windowStart = Math.max(0, Math.min(start, end - WINDOW_BYTES));
+    const windowStart = Math.max(0, Math.min(start, end - this.#windowBytes));
+    this.#count(end - windowStart);
     const found = viewOf(bytes, windowStart, end).lastIndexOf(this.#wanted);
     this.#from = found < 0 ? windowStart : windowStart + found + 1;
     this.#to = end - this.#wanted.length + 1;
     return this.#from > start;
+  }
+
+  #count(byteLength: number): void {
+    const { length } = this.#wanted;
+    if (length > LONG_BYTES) this.work += (byteLength * length) / STEPS_PER_WORK;
   }
 }
 

@@ -14,6 +14,16 @@ import { Pattern } from './pattern.ts';
 
 const LOG_FIELD = 4;
 const PAYLOAD_FIELD = 1;
+const CONTAINS_BYTES_MAX = 1024;
+
+/** Text that is too long to be looked for. */
+export class LongTextError extends Error {
+  override readonly name = 'LongTextError';
+
+  constructor(byteLength: number) {
+    super(`Contains (${byteLength} bytes) must be ${CONTAINS_BYTES_MAX} bytes or less`);
+  }
+}
 
 export class PayloadFilter {
   readonly #literal: LiteralSearch | undefined;
@@ -23,15 +33,17 @@ export class PayloadFilter {
   #start = 0;
   #end = 0;
 
-  /** Empty texts are none. Throws a PatternError. */
+  /** Empty texts are none. Throws a PatternError or a LongTextError. */
   constructor({ contains, matches }: { readonly contains: string; readonly matches: string }) {
-    this.#literal = contains === '' ? undefined : new LiteralSearch(Buffer.from(contains));
+    const literal = Buffer.from(contains);
+    if (literal.length > CONTAINS_BYTES_MAX) throw new LongTextError(literal.length);
+    this.#literal = contains === '' ? undefined : new LiteralSearch(literal);
     this.#pattern = matches === '' ? undefined : new Pattern(matches);
   }
 
   /** See Pattern. */
   get work(): number {
-    return this.#pattern?.work ?? 0;
+    return (this.#pattern?.work ?? 0) + (this.#literal?.work ?? 0);
   }
 
   /** To be called when the bytes that were looked at may have changed. */

@@ -5,6 +5,7 @@
  *     npm run bench -- search
  */
 
+import assert from 'node:assert/strict';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as wait } from 'node:timers/promises';
 import { Metrics } from '@standpipe/plumbing';
@@ -16,6 +17,7 @@ import { readBody } from './rest/json.ts';
 import { Store } from './store.ts';
 
 const LINES = 1_000_000;
+const MEMORY_BYTES = 512 * 2 ** 20;
 const PUTS_PER_MS = 100;
 const PAUSES_MS = 3000;
 const FIRST_TIME = 1_700_000_000_000_000_000n;
@@ -32,7 +34,12 @@ const SEARCHES: readonly [string, Partial<ReadRequest>][] = [
 
 export async function main(): Promise<void> {
   const metrics = new Metrics({ origin: 'bench' });
-  const store = new Store({ metrics, memoryLimitBytes: 512 * 2 ** 20, maxPerSource: LINES });
+  const store = new Store({
+    metrics,
+    memoryLimitBytes: MEMORY_BYTES,
+    maxPerSource: LINES,
+    maxBytesPerSource: MEMORY_BYTES,
+  });
   const reader = new LocalReader({ store, metrics });
   const batch = new Batch();
   for (let number = 0; number < LINES; number += 100) {
@@ -40,6 +47,7 @@ export async function main(): Promise<void> {
     scanBatch(leanBatch(100, { timestamp, sourceId: () => 'app' }).bytes, batch);
     store.put(batch);
   }
+  assert.equal(store.size, LINES, 'all of them are searched');
   for (const [name, fields] of SEARCHES) await searchOnce(reader, name, fields);
   await pauses(store, reader);
 }

@@ -1,8 +1,11 @@
 import { status } from '@grpc/grpc-js';
 import { longOf, randomFrom } from '@standpipe/protos/testing';
 import test from 'ava';
-import { ReadError, type ReadRequest } from './reader.ts';
+import { ReadError, type ReadRequest, readRequest } from './reader.ts';
 import { counter, type EnvelopeInit, event, gauge, testStore, times } from './testing.ts';
+
+/** Slow to match, with no word in it that could be looked for beforehand. */
+const SLOW = '(?:[a-x ]?[0-9 ]?){50}';
 
 function log(
   time: number,
@@ -75,6 +78,12 @@ const REFUSED: readonly [Partial<ReadRequest>, number, RegExp][] = [
   [{ matches: '(' }, status.INVALID_ARGUMENT, /^Matches must be a valid regular expression: /],
   [{ matches: 'x'.repeat(9000) }, status.INVALID_ARGUMENT, /expression too large/],
   [{ tags: ['k'] }, status.INVALID_ARGUMENT, /^"k" is not KEY:VALUE$/],
+  [{ tags: Array(33).fill('k:v') }, status.INVALID_ARGUMENT, /^33 tags are more than the 32 /],
+  [
+    { contains: 'ü'.repeat(513) },
+    status.INVALID_ARGUMENT,
+    /^Contains \(1026 bytes\) must be 1024 bytes or less$/,
+  ],
 ];
 for (const [fields, code, message] of REFUSED) {
   test(`refuses ${JSON.stringify(fields).slice(0, 30)}`, async (t) => {
@@ -89,6 +98,45 @@ test('gives up an expression that would take minutes for one payload', async (t)
   put(log(1, 'a'.repeat(50_000)));
   const error = await t.throwsAsync(read('a', { matches: '(?:a?){1000}a{1000}' }));
   t.is((error as ReadError).code, status.RESOURCE_EXHAUSTED);
+});
+
+for (const descending of [false, true]) {
+  const order = descending ? 'newest' : 'oldest';
+  test(`gives up a search that would take minutes for one and the same time, ${order} first`, async (t) => {
+    const { put, read } = testStore();
+    put(...Array.from({ length: 1000 }, () => log(1, 'a'.repeat(999))), log(2, 'b'));
+    const error = await t.throwsAsync(read('a', { matches: '(?:a?){1000}a{1000}', descending }), {
+      instanceOf: ReadError,
+      message: /too many envelopes have one and the same time/,
+    });
+    t.is(error?.code, status.RESOURCE_EXHAUSTED);
+    t.deepEqual(times(await read('a', { contains: 'b', descending })), [2]);
+  });
+}
+
+test('finds text that is as long as may be, in text that is much like it', async (t) => {
+  const { put, read } = testStore({ memoryLimitBytes: 16 * 2 ** 20 });
+  const half = 'a'.repeat(512);
+  const wanted = `${half}b${half.slice(1)}`;
+  for (let n = 0; n < 60; n += 1) put(log(n, 'a'.repeat(20_000)), log(n, `${half}${wanted} ${n}`));
+  for (const descending of [false, true]) {
+    t.is((await read('a', { contains: wanted, descending })).count, 60);
+    t.is((await read('a', { contains: `x${wanted.slice(1)}`, descending })).count, 0);
+  }
+});
+
+test('a search whose asker has left is given up, and others are not', async (t) => {
+  const { put, read, reader } = testStore({ memoryLimitBytes: 16 * 2 ** 20 });
+  put(...Array.from({ length: 5000 }, (_, n) => log(n, `a line ${n} of a search`)));
+  const request = readRequest('a', { matches: `${SLOW}[7a][7b][7c][7d][7e]` });
+  const gone = new AbortController();
+  const left = t.throwsAsync(reader.read(request, gone.signal), { instanceOf: ReadError });
+  const stays = reader.read(readRequest('a', { contains: 'line 4999 ' }), AbortSignal.any([]));
+  gone.abort();
+  const error = await left;
+  t.deepEqual([error?.code, error?.message], [status.CANCELLED, 'context canceled']);
+  t.deepEqual(times((await stays).batch), [4999]);
+  t.deepEqual(times(await read('a', { contains: 'line 4998 ' })), [4998]);
 });
 
 test('a long search lets others in, and finds each log once whatever comes meanwhile', async (t) => {
@@ -111,7 +159,7 @@ test('a long search lets others in, and finds each log once whatever comes meanw
       }
     };
     // So much work to match that it can't be done in one slice on any machine.
-    const request = { matches: '(?:[a-x ]?[0-9 ]?){50}17777', limit: 1000n, descending };
+    const request = { matches: `${SLOW}[1e][7a][7b][7c][7d]`, limit: 1000n, descending };
     const [batch] = await Promise.all([
       read('a', request).finally(() => {
         isOver = true;
@@ -128,7 +176,7 @@ test('gives up a search that is not over in time', async (t) => {
   for (let n = 0; n < 5000; n += 1000) {
     put(...Array.from({ length: 1000 }, (_, i) => log(n + i, `a line ${n + i} of a search`)));
   }
-  const error = await t.throwsAsync(read('a', { matches: '(?:[a-x ]?[0-9 ]?){50}77777' }), {
+  const error = await t.throwsAsync(read('a', { matches: `${SLOW}[7a][7b][7c][7d][7e]` }), {
     message: /the search takes too long/,
   });
   t.is((error as ReadError).code, status.RESOURCE_EXHAUSTED);

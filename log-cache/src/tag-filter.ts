@@ -3,13 +3,16 @@
  *
  * An envelope passes that has each of the tags with exactly its value. A tag among the deprecated
  * ones counts when there is no other of its name, and only if its value is text, as it always is.
+ * At most TAGS_MAX can be asked for, for each costs a walk over an envelope's tags.
  *
  * Hot: called for each envelope that the other filters let pass; nothing is allocated.
  */
 
 import { FieldReader, TagReader } from '@standpipe/protos';
 
-/** A tag that is not KEY:VALUE. */
+const TAGS_MAX = 32;
+
+/** A tag that is not KEY:VALUE, or is one too many. */
 export class TagError extends Error {
   override readonly name = 'TagError';
 }
@@ -26,6 +29,11 @@ export class TagFilter {
 
   /** From texts `KEY:VALUE`; the key ends at the first colon. */
   constructor(texts: readonly string[]) {
+    if (texts.length > TAGS_MAX) {
+      throw new TagError(
+        `${texts.length} tags are more than the ${TAGS_MAX} that can be asked for`,
+      );
+    }
     this.#wanted = texts.map(tagOf);
   }
 

@@ -4,6 +4,8 @@
  *     ascending    start ──▶ … ──▶ limit reached, at the end of a run of equal times ──▶ end
  *     a slice ends where the time changes, so the next one finds its place by time alone
  *
+ * Amid a run of equal times there is no such place: one that takes too long is refused (slice.ts).
+ *
  * Hot: called for each read; the loop looks at each envelope in the range.
  */
 
@@ -51,9 +53,12 @@ export class Walk {
       if (this.#isOutside(timeHigh, timeLow)) return true;
       const isRun = timeHigh === lastHigh && timeLow === lastLow;
       if (this.#count + into.count >= limit && !isRun) return true;
-      if ((timeHigh !== seenHigh || timeLow !== seenLow) && this.#slice.isOver(filter.work)) {
-        this.#pause(into, descending ? [seenHigh, seenLow] : [timeHigh, timeLow]);
-        return false;
+      if (this.#slice.isOver(filter.work)) {
+        if (timeHigh !== seenHigh || timeLow !== seenLow) {
+          this.#pause(into, descending ? [seenHigh, seenLow] : [timeHigh, timeLow]);
+          return false;
+        }
+        this.#slice.goOn();
       }
       seenHigh = timeHigh;
       seenLow = timeLow;

@@ -42,7 +42,7 @@ export class Backlog {
     this.at = options.from;
   }
 
-  /** Gathers some more; true, when there is no more. */
+  /** Gathers some more; true, when there is no more. Throws a ReadError, if a run takes too long. */
   take(into: BatchBuilder): boolean {
     const { store, sourceId, filter } = this.#options;
     const cursor = store.cursor(sourceId);
@@ -58,23 +58,18 @@ export class Backlog {
     cursor.seek(high, low);
     while (cursor.next()) {
       const { timeHigh, timeLow } = cursor;
+      const isOver = this.#slice.isOver(filter.work);
       if (timeHigh !== runHigh || timeLow !== runLow) {
         if (Number.isNaN(runHigh)) this.hasLost &&= timeHigh !== high || timeLow !== low;
-        else if (this.#isEnough(into)) return this.#pause(timeHigh, timeLow);
+        else if (isOver || isFull(into)) return this.#pause(timeHigh, timeLow);
         runHigh = timeHigh;
         runLow = timeLow;
         left = this.#earlierOf(timeHigh, timeLow);
-      }
+      } else if (isOver) this.#slice.goOn();
       left -= 1;
       if (left >= 0 && filter.select(cursor, into)) this.time = joinTime(timeHigh, timeLow);
     }
     return true;
-  }
-
-  #isEnough(into: BatchBuilder): boolean {
-    const { filter } = this.#options;
-    if (into.count >= COUNT_MAX || into.byteLength >= BYTES_MAX) return true;
-    return this.#slice.isOver(filter.work);
   }
 
   #pause(high: number, low: number): boolean {
@@ -94,4 +89,8 @@ export class Backlog {
     while (cursor?.next() && cursor.timeHigh === high && cursor.timeLow === low) count += 1;
     return count - newer;
   }
+}
+
+function isFull({ count, byteLength }: BatchBuilder): boolean {
+  return count >= COUNT_MAX || byteLength >= BYTES_MAX;
 }

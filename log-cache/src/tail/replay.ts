@@ -39,6 +39,8 @@ export class Replay {
   time: bigint | undefined;
   readonly #options: ReplayOptions;
   readonly #slice = new Slice();
+  /** How many envelopes were stepped over. */
+  #steps = 0;
 
   constructor(options: ReplayOptions) {
     this.#options = options;
@@ -55,10 +57,11 @@ export class Replay {
     this.#skipForgotten();
     for (; this.next <= last; this.next += 1) {
       const isEnough = into.count >= COUNT_MAX || into.byteLength >= BYTES_MAX;
-      if (isEnough || this.#slice.isOver(filter.work)) return false;
+      if (isEnough || this.#slice.isOver(filter.work + this.#steps)) return false;
       const time = arrivals.time(this.next);
       const behind = this.#countOff(time);
       if (time < start) continue;
+      this.#steps += behind;
       if (cursor === undefined || !goTo(cursor, time, behind)) this.expired += 1;
       else if (filter.select(cursor, into)) this.#note(time);
     }
