@@ -220,6 +220,19 @@ for (const [path, source] of [
   });
 }
 
+test('finds a source whose id is as long as a path may be, and refuses a longer one', async (t) => {
+  const { ask, put } = await served(t);
+  const id = 'x/'.repeat(15_000);
+  put(line(id, 1), line('a', 2));
+  for (const path of [id, encodeURIComponent(id)]) {
+    const { status: code, body } = await ask(`/api/v1/read/${path}`);
+    t.is(code, 200);
+    t.is(JSON.parse(body).envelopes.batch[0]?.source_id, id);
+  }
+  t.is((await ask(`/api/v1/read/${'x'.repeat(65_536)}`)).status, 431);
+  t.is((await ask('/api/v1/read/a')).status, 200);
+});
+
 test('answers an unknown source with an empty batch', async (t) => {
   const { ask } = await served(t);
   t.like(await ask('/api/v1/read/nope'), { status: 200, body: '{"envelopes":{"batch":[]}}\n' });
