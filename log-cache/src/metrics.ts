@@ -1,4 +1,7 @@
-/** What a log cache counts, by the names of log-cache-release v3.2.0. */
+/**
+ * What a log cache counts, by the names and labels of log-cache-release v3.2.0, whose gauges have their
+ * unit for a label.
+ */
 
 import type { Counter, Metrics, Sample } from '@standpipe/plumbing';
 
@@ -33,7 +36,7 @@ const ID_LENGTH_MAX = 256;
 /** Declares the store's metrics. */
 export function storeMetrics(metrics: Metrics, store: StoreFigures): StoreMetrics {
   const gauge = (name: string, unit: string, help: string, read: () => number): void => {
-    metrics.gauge(name, help, { unit, read });
+    metrics.gauge(name, help, { unit, labels: { unit }, read });
   };
   gauge('log_cache_store_size', 'entries', 'Envelopes that the store holds.', () => store.size);
   gauge(

@@ -35,7 +35,6 @@ export async function startLogCache(
   stop: AbortSignal = new AbortController().signal,
 ): Promise<LogCacheNode> {
   const metrics = new Metrics({ origin: 'log-cache' });
-  uptimeMetric(metrics);
   const tls = config.tls && readTls(config.tls, { log, metrics });
   const opened: AsyncDisposable[] = [];
   const closeAll = async (): Promise<void> => {
@@ -73,9 +72,4 @@ function openCache(
   const limits = { maxPerSource, memoryLimitBytes, queryTimeoutMs: config.queryTimeoutMs };
   const members = staticMembers(zones);
   return createLogCache({ ...given, ...limits, members, zone: ZONE, index, persistence });
-}
-
-function uptimeMetric(metrics: Metrics): void {
-  const read = (): number => Math.floor(process.uptime());
-  metrics.gauge('log_cache_uptime', 'How long this process has run.', { unit: 'seconds', read });
 }

@@ -8,7 +8,7 @@ export interface PromQlMetrics {
   readonly rangeMs: Gauge;
 }
 
-const MILLISECONDS = { unit: 'milliseconds' };
+const MILLISECONDS = { unit: 'milliseconds', labels: { unit: 'milliseconds' } };
 
 export function promQlMetrics(metrics: Metrics): PromQlMetrics {
   return {
