@@ -6,7 +6,9 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { dial, readTls } from '@standpipe/plumbing';
+import * as grpc from '@grpc/grpc-js';
+import { dial, readTls, type TlsFiles } from '@standpipe/plumbing';
+import { ensureCertificates } from '@standpipe/plumbing/authority';
 import { eventually } from '@standpipe/plumbing/testing';
 import {
   logCacheEgressService,
@@ -17,7 +19,7 @@ import {
 } from '@standpipe/protos';
 import { encodeBatch, numberedLog } from '@standpipe/protos/testing';
 import test, { type ExecutionContext } from 'ava';
-import { type Answer, ask } from '../clients/http.ts';
+import { type Answer, ask, TextStream } from '../clients/http.ts';
 import type { ServerOptions } from '../clients/ingress.ts';
 import { readGrpc } from '../clients/readers.ts';
 import { freePorts } from '../ports.ts';
@@ -70,6 +72,14 @@ test.serial(
     await t.notThrowsAsync(
       send({ address, tls: { ca, cert, key }, serverName: 'log-cache' }, 'a', 1),
     );
+    for (const [who, credentials] of [
+      ['nobody in particular', grpc.credentials.createSsl(await readFile(ca))],
+      ['somebody of another authority', await foreign(t, ca)],
+      ['who does not speak TLS', grpc.credentials.createInsecure()],
+    ] as const) {
+      await t.throwsAsync(metaBy(address, credentials), { message: /UNAVAILABLE/ }, who);
+    }
+    await t.notThrowsAsync(metaBy(address, await trusted({ ca, cert, key })));
     const misnamed = send({ address, tls: { ca, cert, key }, serverName: 'someone-else' }, 'a', 1);
     await t.throwsAsync(misnamed, { message: /UNAVAILABLE/ });
   },
@@ -146,6 +156,52 @@ test.serial(
     t.is((await get('/api/v1/query?query=cpu{source_id="doppler"}', authorization)).status, 404);
   },
 );
+
+test.serial(
+  'a tail behind tokens goes on when its node comes back, and says what it may have missed',
+  async (t) => {
+    const { deployment, nodes, processes, gateway, platformAt } = await ring(t, { secure: true });
+    const ca = await readFile(deployment.files('executor').ca);
+    const url = `https://${gateway.address('http')}/api/v1/tail/doppler`;
+    t.is((await ask(url, { ca })).status, 404);
+    const [dev, admin] = [await login(platformAt, 'dev'), await login(platformAt, 'admin')];
+    t.is((await ask(url, { ca, headers: { Authorization: dev } })).status, 404);
+    const tail = await TextStream.open(url, { ca, headers: { Authorization: admin } });
+    t.teardown(() => tail[Symbol.dispose]());
+    await eventually(() => tail.text.includes('id: '));
+    await send(cacheAt(deployment, nodes[1] ?? ''), 'doppler', 1);
+    await eventually(() => tail.text.split('"timestamp"').length === 2);
+
+    await processes[0]?.stop();
+    await eventually(() => tail.text.includes(`event: missing\ndata: {"nodes":["${nodes[0]}"]}`));
+    await send(cacheAt(deployment, nodes[1] ?? ''), 'doppler', 2);
+    await processes[0]?.start();
+    // Its owner is the other node, which knows where the tail was.
+    await eventually(() => tail.text.split('"timestamp"').length === 3, { timeoutMs: 30_000 });
+    t.true(tail.text.includes('event: missing\ndata: {"nodes":[]}'));
+    t.false(tail.text.includes('event: gap'));
+  },
+);
+
+test.serial('a node that drains and is started again has what it had', async (t) => {
+  const deployment = await originals(t);
+  const { certificates } = deployment.options;
+  const portOf = await freePorts(['node']);
+  const address = `127.0.0.1:${portOf('node')}`;
+  const spec = node({ certificates, nodes: [address] }, 0);
+  const folder = await testFolder(t);
+  const process = await deployment.start({
+    ...spec,
+    env: { ...spec.env, LOG_CACHE_DATA_DIR: folder },
+  });
+  for (let number = 0; number < 20; number += 1) {
+    await send(cacheAt(deployment, address), SOURCES[0], number);
+  }
+  await process.stop();
+  t.is(process.exitCode, 0);
+  await process.start();
+  t.is((await readGrpc(cacheAt(deployment, address), SOURCES[0])).size, 20);
+});
 
 test.serial(
   'a key that UAA rolled is taken over, and tokens of the old one are refused',
@@ -245,6 +301,41 @@ async function call(server: ServerOptions, method: RawMethod, request: Buffer): 
       responseDeserialize,
       request,
       (error, answer) => (error || !answer ? reject(error) : resolve(answer)),
+    );
+  }).finally(() => client.close());
+}
+
+/** Somebody who believes the nodes, and whose own certificate they have no reason to believe. */
+async function foreign(t: ExecutionContext, ca: string): Promise<grpc.ChannelCredentials> {
+  const folder = await testFolder(t);
+  await ensureCertificates(folder, [{ name: 'executor', dns: [] }]);
+  return trusted({ ca, cert: join(folder, 'executor.crt'), key: join(folder, 'executor.key') });
+}
+
+async function trusted(files: TlsFiles): Promise<grpc.ChannelCredentials> {
+  const { ca, cert, key } = files;
+  const [authority, own, certificate] = await Promise.all(
+    [ca, key, cert].map((file) => readFile(file)),
+  );
+  return grpc.credentials.createSsl(authority, own, certificate);
+}
+
+/** Asks a node what it has, with any credentials. */
+async function metaBy(address: string, credentials: grpc.ChannelCredentials): Promise<void> {
+  const client = new grpc.Client(address, credentials, {
+    'grpc.ssl_target_name_override': 'log-cache',
+  });
+  const { path, requestSerialize, responseDeserialize } = logCacheEgressService.meta;
+  const deadline = Date.now() + 20_000;
+  await new Promise<void>((resolve, reject) => {
+    client.makeUnaryRequest(
+      path,
+      requestSerialize,
+      responseDeserialize,
+      Buffer.alloc(0),
+      new grpc.Metadata(),
+      { deadline },
+      (error) => (error ? reject(error) : resolve()),
     );
   }).finally(() => client.close());
 }
