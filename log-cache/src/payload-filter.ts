@@ -5,12 +5,15 @@
  * expression that is found somewhere in it. Only logs have a payload, so nothing else passes.
  *
  * Hot: called for each log that a search comes to. A literal costs next to nothing where it is not
- * (literal-search.ts), an expression a match of the payload.
+ * (literal-search.ts); an expression a look for its words (required-words.ts), and a match of the
+ * payload where they are, or where it has none.
  */
 
 import { FieldReader } from '@standpipe/protos';
 import { LiteralSearch } from './literal-search.ts';
 import { Pattern } from './pattern.ts';
+import { requiredWords } from './required-words.ts';
+import { WordSearch } from './word-search.ts';
 
 const LOG_FIELD = 4;
 const PAYLOAD_FIELD = 1;
@@ -28,6 +31,7 @@ export class LongTextError extends Error {
 export class PayloadFilter {
   readonly #literal: LiteralSearch | undefined;
   readonly #pattern: Pattern | undefined;
+  readonly #words: WordSearch | undefined;
   readonly #envelope = new FieldReader();
   readonly #log = new FieldReader();
   #start = 0;
@@ -39,11 +43,13 @@ export class PayloadFilter {
     if (literal.length > CONTAINS_BYTES_MAX) throw new LongTextError(literal.length);
     this.#literal = contains === '' ? undefined : new LiteralSearch(literal);
     this.#pattern = matches === '' ? undefined : new Pattern(matches);
+    const words = this.#pattern && requiredWords(matches);
+    this.#words = words && new WordSearch(words);
   }
 
   /** See Pattern. */
   get work(): number {
-    return (this.#pattern?.work ?? 0) + (this.#literal?.work ?? 0);
+    return (this.#pattern?.work ?? 0) + (this.#literal?.work ?? 0) + (this.#words?.work ?? 0);
   }
 
   /** To be called when the bytes that were looked at may have changed. */
@@ -55,6 +61,7 @@ export class PayloadFilter {
   passes(bytes: Uint8Array, start: number, end: number): boolean {
     const literal = this.#literal;
     if (literal !== undefined && !literal.mayHold(bytes, start, end)) return false;
+    if (this.#words?.isIn(bytes, start, end) === false) return false;
     this.#findPayload(bytes, start, end);
     if (literal !== undefined && !literal.isIn(bytes, this.#start, this.#end)) return false;
     if (this.#pattern === undefined) return true;
