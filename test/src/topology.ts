@@ -47,6 +47,9 @@ export const CERTIFICATES: readonly { readonly name: string; readonly dns: reado
   { name: 'syslogadapter', dns: [] },
 ];
 
+/** The cache's memory in large pages: docs/operating.md. Where there is no glibc it has no effect. */
+const LARGE_PAGES = { GLIBC_TUNABLES: 'glibc.malloc.hugetlb=1' };
+
 /** The client with which our doors ask the platform about tokens (examples/platform.yml). */
 const TOKEN_CHECKER = { client: 'doppler', secret: 'doppler' };
 
@@ -159,6 +162,7 @@ function doppler(options: TopologyOptions, zone: string, index: number): Process
     sourceId: 'doppler',
     command: [script('doppler/dist/main.js')],
     env: {
+      ...LARGE_PAGES,
       ROUTER_HOST: '127.0.0.1',
       ROUTER_PORT: String(options.portOf(`doppler ${zone}/${index}`)),
       LOG_CACHE_HTTP_ADDR: `127.0.0.1:${options.portOf(`log-cache ${zone}/${index}`)}`,
