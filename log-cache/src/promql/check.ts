@@ -59,7 +59,7 @@ export function check(expr: Expr): void {
     const text = 'unary expression only allowed on expressions of type scalar or instant vector';
     throw new Mistake(expr, `${text}, got "${typeName(type)}"`);
   } else if (expr.type === 'subquery' && typeOf(expr.expr) !== 'vector') {
-    const type = typeName(typeOf(expr.expr));
+    const type = typeOf(expr.expr); // As it is called here alone.
     throw new Mistake(expr, `subquery is only allowed on instant vector, got ${type} instead`);
   }
 }

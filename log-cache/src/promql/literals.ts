@@ -54,7 +54,12 @@ const ESCAPES: Readonly<Record<string, string>> = {
   v: '\v',
   '\\': '\\',
 };
-const HEX_DIGITS: Readonly<Record<string, number>> = { x: 2, u: 4, U: 8 };
+/** How many digits, in which base, up to what. */
+const HEX_ESCAPES: Readonly<Record<string, readonly [number, number, number]>> = {
+  x: [2, 16, 0xff],
+  u: [4, 16, 0x10ffff],
+  U: [8, 16, 0x10ffff],
+};
 
 /** What stands between the quotes of a literal. Throws a StringError. */
 export function unquote(literal: string): string {
@@ -90,23 +95,41 @@ function escaped(
   if (char === quote) return { bytes: Buffer.from(char), length: 1 };
   const plain = ESCAPES[char];
   if (plain !== undefined) return { bytes: Buffer.from(plain), length: 1 };
-  const octal = /^[0-7]{3}/.exec(text.slice(at, at + 3))?.[0];
-  if (octal !== undefined) return { bytes: byte(Number.parseInt(octal, 8)), length: 3 };
-  const count = HEX_DIGITS[char];
-  const digits = count === undefined ? '' : text.slice(at + 1, at + 1 + count);
-  if (count === undefined || !/^[0-9a-fA-F]+$/.test(digits) || digits.length < count) {
-    const code = char.codePointAt(0) ?? 0;
-    const hex = code.toString(16).toUpperCase().padStart(4, '0');
-    throw new StringError(`unknown escape sequence U+${hex} '${char}'`);
-  }
-  const code = Number.parseInt(digits, 16);
-  if (char === 'x') return { bytes: byte(code), length: 3 };
-  if (code > 0x10ffff || (code >= 0xd800 && code < 0xe000)) {
+  const [count, base, most] = /[0-7]/.test(char) ? [3, 8, 0xff] : (HEX_ESCAPES[char] ?? [0, 16, 0]);
+  if (count === 0) throw new StringError(`unknown escape sequence ${codePoint(char)}`);
+  const start = base === 8 ? at : at + 1;
+  const code = codeOf(text, start, { count, base, quote });
+  if (code > most || (code >= 0xd800 && code < 0xe000)) {
     throw new StringError('escape sequence is an invalid Unicode code point');
   }
-  return { bytes: Buffer.from(String.fromCodePoint(code)), length: 1 + count };
+  const bytes = most === 0xff ? byte(code) : Buffer.from(String.fromCodePoint(code));
+  return { bytes, length: start + count - at };
+}
+
+function codeOf(
+  text: string,
+  start: number,
+  { count, base, quote }: { readonly count: number; readonly base: number; readonly quote: string },
+): number {
+  let code = 0;
+  for (let at = start; at < start + count; at += 1) {
+    // What the digits are missing for is what comes next, and be it the quote.
+    const char = text.charAt(at) || quote;
+    const digit = Number.parseInt(char, base);
+    if (Number.isNaN(digit)) {
+      throw new StringError(`illegal character ${codePoint(char)} in escape sequence`);
+    }
+    code = code * base + digit;
+  }
+  return code;
+}
+
+/** A character as Go's `%#U` tells it. */
+function codePoint(char: string): string {
+  const hex = (char.codePointAt(0) ?? 0).toString(16).toUpperCase();
+  return `U+${hex.padStart(4, '0')} '${char}'`;
 }
 
 function byte(value: number): Buffer {
-  return Buffer.from([value & 0xff]);
+  return Buffer.from([value]);
 }

@@ -6,14 +6,16 @@
 import { Metrics } from '@standpipe/plumbing';
 import { eventually } from '@standpipe/plumbing/testing';
 import { longOf, randomFrom } from '@standpipe/protos/testing';
-import test from 'ava';
+import test, { type ExecutionContext } from 'ava';
 import { Store } from '../store.ts';
 import { batchOf } from '../testing.ts';
-import { QueryError } from './errors.ts';
+import { ParseError, QueryError } from './errors.ts';
 import { plainNumber, type Result } from './format.ts';
 import { LocalSeries } from './local-series.ts';
 import { METRIC_NAME } from './names.ts';
+import { isOfItsVersion, MISTAKES, randomText } from './oracle-mistakes.ts';
 import { PICKED, randomQuery } from './oracle-queries.ts';
+import { parse } from './parse.ts';
 import { hasPrometheus, type OracleSeries, Prometheus } from './prometheus.ts';
 import { Querier } from './querier.ts';
 
@@ -23,6 +25,7 @@ const START = 1_700_000_000;
 const SECONDS = 1200;
 const SEEDS = [1, 2, 3];
 const QUERIES_PER_SEED = 60;
+const TEXTS_PER_SEED = 500;
 const SHOWN_MAX = 20;
 const TOLERANCE = 1e-9;
 
@@ -59,6 +62,63 @@ whereInstalled('every query has Prometheus’ answer', async (t) => {
   t.is(wrong.slice(0, SHOWN_MAX).join('\n'), '', `${wrong.length} answers differ`);
   t.true(answered > queries.length, 'most queries have an answer');
 });
+
+whereInstalled('what is wrong with a query is told in Prometheus’ words', async (t) => {
+  t.timeout(120_000);
+  const prometheus = await readyPrometheus(t);
+  const wrong: string[] = [];
+  for (const query of MISTAKES) {
+    const theirs = await refusalOf(prometheus, query);
+    const ours = ownRefusalOf(query);
+    if (ours !== theirs) wrong.push(`${query}\n  ours   ${ours}\n  theirs ${theirs}`);
+  }
+  t.is(wrong.slice(0, SHOWN_MAX).join('\n'), '', `${wrong.length} of ${MISTAKES.length} differ`);
+});
+
+for (const seed of SEEDS) {
+  whereInstalled(`a text is a query where it is one for Prometheus, seed ${seed}`, async (t) => {
+    t.timeout(300_000);
+    const prometheus = await readyPrometheus(t);
+    const random = randomFrom(seed);
+    let accepted = 0;
+    for (let n = 0; n < TEXTS_PER_SEED; n += 1) {
+      const text = randomText(random);
+      const theirs = await refusalOf(prometheus, text);
+      const ours = ownRefusalOf(text);
+      if (theirs === '') accepted += 1;
+      if (isOfItsVersion(text, theirs)) continue;
+      t.is(ours === '', theirs === '', `${text}\n  ours   ${ours}\n  theirs ${theirs}`);
+    }
+    t.true(accepted > TEXTS_PER_SEED / 20, `${accepted} of them are queries`);
+  });
+}
+
+async function readyPrometheus(t: ExecutionContext): Promise<Prometheus> {
+  const prometheus = await Prometheus.start(oracleSeries(7).slice(0, 1));
+  t.teardown(() => prometheus[Symbol.asyncDispose]());
+  await eventually(() => prometheus.isReady());
+  return prometheus;
+}
+
+/** Why Prometheus refuses a text as no query; '' when it is one. */
+async function refusalOf(prometheus: Prometheus, query: string): Promise<string> {
+  const answer = (await prometheus.ask('query', { query, time: '0' })) as {
+    readonly errorType?: string;
+    readonly error?: string;
+  };
+  if (answer.errorType !== 'bad_data') return '';
+  return (answer.error ?? '').replace(/^invalid parameter "query": /, '');
+}
+
+function ownRefusalOf(query: string): string {
+  try {
+    parse(query);
+    return '';
+  } catch (error) {
+    if (error instanceof ParseError) return error.message;
+    throw error;
+  }
+}
 
 interface Readable {
   readonly type: string;

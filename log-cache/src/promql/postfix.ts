@@ -2,6 +2,7 @@
 
 import type { Expr, MatrixSelector, Subquery, TimeShift, VectorSelector } from './ast.ts';
 import { Mistake } from './errors.ts';
+import { plainNumber } from './format.ts';
 
 /** `at` is where its own part of the text begins, `to` where all ends. */
 export type Postfix = { readonly at: number; readonly to: number } & (
@@ -64,6 +65,6 @@ function shifted(
 function timeOf(time: NonNullable<TimeShift['at']>, expr: Expr): NonNullable<TimeShift['at']> {
   if (typeof time !== 'number') return time;
   if (Math.abs(time) < TIME_MS_MAX) return Math.round(time);
-  const seconds = Number.isFinite(time) ? (time / 1000).toFixed(6) : String(time / 1000);
+  const seconds = Number.isFinite(time) ? (time / 1000).toFixed(6) : plainNumber(time);
   throw new Mistake(expr, `timestamp out of bounds for @ modifier: ${seconds}`);
 }

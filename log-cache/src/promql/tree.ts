@@ -19,9 +19,11 @@ interface Counting {
 const strict = parser.configure({ strict: true });
 
 export function treeOf(text: string): SyntaxNode {
-  // The grammar doesn't know the old name of double_exponential_smoothing: it gets another of that
-  // length. Names are read from the text itself.
-  const known = text.replaceAll(/\bholt_winters(?=\s*\()/g, 'day_of_month');
+  // The grammar doesn't know the old name of double_exponential_smoothing, nor numbers like `5.`: it
+  // gets others of the same length. What they are is read from the text itself.
+  const known = text
+    .replaceAll(/\bholt_winters(?=\s*\()/g, 'day_of_month')
+    .replaceAll(/(?<![\w.])(\d+)\.(?![\w.])/g, '$10');
   try {
     const parse = strict.startParse(known) as PartialParse & Counting;
     let reductions = 0;
