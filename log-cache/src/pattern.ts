@@ -6,6 +6,7 @@
  */
 
 import { RE2JS, RE2JSException } from 're2js';
+import { sizeWrittenOut } from './pattern-size.ts';
 
 /** An expression that can't be used; the message is RE2's. */
 export class PatternError extends Error {
@@ -22,6 +23,8 @@ export class SlowFilterError extends Error {
 }
 
 const PATTERN_LENGTH_MAX = 8192;
+/** Repeats are written out when an expression is compiled: `a{3}` is `aaa`. */
+const WRITTEN_OUT_MAX = 20_000;
 /** Instructions of the expression times bytes of the text: a match of so much takes a second. */
 const MATCH_WORK_MAX = 10_000_000;
 
@@ -32,15 +35,7 @@ export class Pattern {
   readonly #size: number;
 
   constructor(text: string) {
-    if (text.length > PATTERN_LENGTH_MAX) {
-      throw new PatternError('error parsing regexp: expression too large');
-    }
-    try {
-      this.#expression = RE2JS.compile(text);
-    } catch (error) {
-      if (!(error instanceof RE2JSException)) throw error;
-      throw new PatternError(error.message, { cause: error });
-    }
+    this.#expression = compiled(text);
     this.#size = this.#expression.programSize();
   }
 
@@ -50,5 +45,18 @@ export class Pattern {
     if (work > MATCH_WORK_MAX) throw new SlowFilterError();
     this.work += work;
     return this.#expression.test(text);
+  }
+}
+
+/** An expression that is compiled in a few milliseconds, or not at all. Throws a PatternError. */
+export function compiled(text: string): RE2JS {
+  if (text.length > PATTERN_LENGTH_MAX || sizeWrittenOut(text) > WRITTEN_OUT_MAX) {
+    throw new PatternError('error parsing regexp: expression too large');
+  }
+  try {
+    return RE2JS.compile(text);
+  } catch (error) {
+    if (!(error instanceof RE2JSException)) throw error;
+    throw new PatternError(error.message, { cause: error });
   }
 }

@@ -7,9 +7,34 @@
 
 import { childrenOf, type Expr } from './ast.ts';
 import { Mistake } from './errors.ts';
+import { Lexer, type Token } from './lexer.ts';
 
 export const DEPTH_MAX = 500;
 export const TOO_DEEP: string = `the expression is nested too deeply: there may be ${DEPTH_MAX} levels of parentheses, calls, signs and powers`;
+
+/**
+ * Looks at a text before the grammar does, which takes half a second for some thousand parentheses
+ * in each other. Throws a Mistake.
+ */
+export function checkParentheses(text: string): void {
+  if (text.split('(').length <= DEPTH_MAX) return; // Nearly always, and they may be in a string.
+  let depth = 0;
+  for (const { text: token, from } of tokensOf(text)) {
+    if (token === '(') depth += 1;
+    if (token === ')') depth -= 1;
+    if (depth > DEPTH_MAX) throw new Mistake(from, TOO_DEEP);
+  }
+}
+
+/** Up to what is no token: the grammar will say so. */
+function* tokensOf(text: string): Generator<Token> {
+  const lexer = new Lexer(text);
+  try {
+    for (let token = lexer.next(); token.kind !== 'end'; token = lexer.next()) yield token;
+  } catch (error) {
+    if (!(error instanceof Mistake)) throw error;
+  }
+}
 
 /** Throws a Mistake. */
 export function checkDepth(expr: Expr): void {

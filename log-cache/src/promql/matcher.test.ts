@@ -1,6 +1,7 @@
 import { randomFrom } from '@standpipe/protos/testing';
 import test from 'ava';
-import { Matcher, oneOf, Pattern, PatternError } from './matcher.ts';
+import { PatternError } from '../pattern.ts';
+import { Matcher, oneOf, Pattern } from './matcher.ts';
 
 for (const [pattern, literals] of [
   ['a', ['a']],

@@ -14,7 +14,7 @@
 import type { SyntaxNode } from '@lezer/common';
 import type { Expr, Matching, TimeShift } from './ast.ts';
 import { check } from './check.ts';
-import { checkDepth, DEPTH_MAX, TOO_DEEP } from './depth.ts';
+import { checkDepth, checkParentheses, DEPTH_MAX, TOO_DEEP } from './depth.ts';
 import { Mistake, ParseError } from './errors.ts';
 import { parseDuration, parseNumber, StringError, unquote } from './literals.ts';
 import type { Postfix } from './postfix.ts';
@@ -34,6 +34,7 @@ const LEVELS_PER_OPERAND = 3;
 export function parse(text: string): Expr {
   try {
     if (text.length > QUERY_LENGTH_MAX) throw new Mistake(0, 'the query is too long');
+    checkParentheses(text);
     const expr = new Builder(text).build();
     checkDepth(expr);
     check(expr);

@@ -1,10 +1,11 @@
 /** Reads a selector: a name and matchers. Names of metrics are sanitised as those of the data are. */
 
 import type { SyntaxNode } from '@lezer/common';
+import { PatternError } from '../pattern.ts';
 import type { Span, VectorSelector } from './ast.ts';
 import { Mistake } from './errors.ts';
 import { StringError, unquote } from './literals.ts';
-import { Matcher, type MatchOp, PatternError } from './matcher.ts';
+import { Matcher, type MatchOp } from './matcher.ts';
 import { METRIC_NAME, sanitised } from './names.ts';
 
 export function selectorOf(text: string, node: SyntaxNode): VectorSelector {

@@ -2,8 +2,9 @@
 
 import { standpipe } from '@standpipe/protos';
 import { MalformedError } from '../messages.ts';
+import { PatternError } from '../pattern.ts';
 import { Labels } from './labels.ts';
-import { Matcher, type MatchOp, PatternError } from './matcher.ts';
+import { Matcher, type MatchOp } from './matcher.ts';
 import type { Selection, Series, SeriesType } from './series.ts';
 
 const { SelectRequest, SelectResponse } = standpipe.v1;

@@ -1,9 +1,10 @@
 /** Functions that change labels or go by them. */
 
+import { PatternError } from '../../pattern.ts';
 import { failed } from '../errors.ts';
 import { LABELS_WORK, sortInTurns } from '../in-turns.ts';
 import { compareText, type Labels } from '../labels.ts';
-import { Pattern, PatternError } from '../matcher.ts';
+import { Pattern } from '../matcher.ts';
 import { isLabelName, METRIC_NAME } from '../names.ts';
 import { mapRows, merged, type Row } from '../rows.ts';
 import type { Pace } from '../series.ts';
