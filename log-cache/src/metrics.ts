@@ -155,6 +155,13 @@ export function tailsGauge(metrics: Metrics, read: () => number): void {
   metrics.gauge('log_cache_tails', 'Tails of this store that are open.', { read });
 }
 
+export function readsRefused(metrics: Metrics): Counter {
+  return metrics.counter(
+    'log_cache_reads_refused',
+    'Reads over HTTP that were refused because too much was on its way to slow clients.',
+  );
+}
+
 export function tailDropped(metrics: Metrics): Counter {
   return metrics.counter(
     'log_cache_tail_dropped',

@@ -143,7 +143,12 @@ async function open(
   });
 
   const { querier } = reader;
-  const logCache = logCacheRoutes(reader, { tails: reader, querier, metaDialect: 'auth-proxy' });
+  const logCache = logCacheRoutes(reader, {
+    tails: reader,
+    querier,
+    metaDialect: 'auth-proxy',
+    metrics,
+  });
   const { app, onUpgrade } = frontDoor({
     doors,
     access,

@@ -53,7 +53,7 @@ export async function listenRest(
     const access = accessSettings && accessBySettings(accessSettings, { log, metrics });
     if (access) opened.push(access);
     const metaDialect = access ? 'auth-proxy' : 'gateway';
-    const routes = logCacheRoutes(reader, { tails, querier, metaDialect });
+    const routes = logCacheRoutes(reader, { tails, querier, metaDialect, metrics });
     app.use(access?.guard.before(routes) ?? routes).use(logCacheNotFound());
     const listener = await listenHttp({
       address,

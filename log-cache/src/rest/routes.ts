@@ -19,6 +19,7 @@
 
 import { uptime } from 'node:os';
 import { status } from '@grpc/grpc-js';
+import type { Metrics } from '@standpipe/plumbing';
 import { JsonWriter } from '@standpipe/protos';
 import type { Context, Middleware } from 'koa';
 import { viewOf, visible } from '../access/view.ts';
@@ -28,6 +29,7 @@ import type { Querier } from '../promql/querier.ts';
 import { answerPromQl, isPromQlPath } from '../promql/routes.ts';
 import { ReadError, type Reader } from '../reader.ts';
 import type { Tails } from '../tail/tail.ts';
+import { AnswersInFlight } from './answers-in-flight.ts';
 import { Compression } from './compression.ts';
 import { placesOf } from './event-id.ts';
 import { readForm } from './form.ts';
@@ -54,6 +56,10 @@ export interface LogCacheRoutesOptions {
   readonly querier?: Querier | undefined;
   /** Who gives tails; without it there is no such path. */
   readonly tails?: Tails | undefined;
+  /** Counts what is refused. */
+  readonly metrics?: Metrics | undefined;
+  /** How many bytes may be on their way to those who read. Default 256 MiB. */
+  readonly answersBytesMax?: number | undefined;
   /** After how long without events a tail says that it lives. Default 15 s. */
   readonly tailHeartbeatMs?: number | undefined;
 }
@@ -73,6 +79,7 @@ export function logCacheRoutes(reader: Reader, options: LogCacheRoutesOptions = 
   const writer = new JsonWriter();
   const metaOnce = writtenOnce(isProxy ? proxyMetaBody : metaBody);
   const compression = new Compression();
+  const answers = new AnswersInFlight(options.metrics, options.answersBytesMax);
   return async (ctx, next) => {
     const clean = cleanPath(ctx.path);
     if (!isLogCachePath(clean)) return next();
@@ -88,7 +95,7 @@ export function logCacheRoutes(reader: Reader, options: LogCacheRoutesOptions = 
       else answer(ctx, 501, promQlErrorBody('Method Not Allowed'));
     } else if (path === READ || path.startsWith(`${READ}/`)) {
       await answerCall(ctx, () =>
-        answerRead(ctx, { reader, writer, compression, path: path.slice(READ.length) }),
+        answerRead(ctx, { reader, writer, compression, answers, path: path.slice(READ.length) }),
       );
     } else if (tails !== undefined && path.startsWith(`${TAIL}/`)) {
       await answerCall(ctx, () =>
@@ -130,14 +137,16 @@ interface ReadOptions {
   readonly reader: Reader;
   readonly writer: JsonWriter;
   readonly compression: Compression;
+  readonly answers: AnswersInFlight;
   /** What stands behind the route's own path. */
   readonly path: string;
 }
 
 async function answerRead(
   ctx: Context,
-  { reader, writer, compression, path }: ReadOptions,
+  { reader, writer, compression, answers, path }: ReadOptions,
 ): Promise<void> {
+  const hold = answers.begin(ctx);
   const timeoutMs = timeoutOf(ctx.get('Grpc-Timeout'));
   const form = await readForm(ctx);
   const sourceId = sourceIdOf(path);
@@ -146,7 +155,9 @@ async function answerRead(
   const { batch, unreachable } = await answerOf(ctx, timeoutMs, (gone) =>
     reader.read(request, gone),
   );
-  await answerResult(ctx, { body: readBody(batch, writer), unreachable, compression });
+  const body = readBody(batch, writer);
+  hold(body.length);
+  await answerResult(ctx, { body, unreachable, compression });
 }
 
 interface TailOptions {
