@@ -143,12 +143,8 @@ async function open(
   });
 
   const { querier } = reader;
-  const logCache = logCacheRoutes(reader, {
-    tails: reader,
-    querier,
-    metaDialect: 'auth-proxy',
-    metrics,
-  });
+  const served = { tails: reader, querier, metaDialect: 'auth-proxy', metrics } as const;
+  const logCache = logCacheRoutes(reader, served);
   const { app, onUpgrade } = frontDoor({
     doors,
     access,
