@@ -10,6 +10,7 @@
  */
 
 import { once } from 'node:events';
+import { giveHeapRoom } from './heap-room.ts';
 import { enterLifecycleState } from './lifecycle.ts';
 
 /** How long a process may take to drain before it is cut off, unless it says otherwise. */
@@ -44,6 +45,7 @@ export async function run(
   options: { readonly drainLimitMs?: number } = {},
 ): Promise<void> {
   const stop = new AbortController();
+  giveHeapRoom();
   enterLifecycleState('starting');
   stop.signal.addEventListener('abort', () => enterLifecycleState('draining'));
   endOnBugs();
