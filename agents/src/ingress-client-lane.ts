@@ -3,10 +3,10 @@
  * connection, and goes out in order over one `BatchSender` stream at a time.
  *
  *     add ──▶ builder ──100 envelopes or 64 KiB──▶ queue ──▶ stream on whichever client `route` names
- *                └────── as soon as the stream has nothing else to do ────────▶
+ *                └────── when the pace lets what waits go ────────────────▶
  *
- * While the stream is idle, what was added goes out on the next turn of the event loop; while it
- * is busy, batches fill up meanwhile, so load makes larger batches and rest makes fast ones. When
+ * What little is added goes out on the next turn of the event loop; more than that leaves in rounds
+ * of 15 ms, or when 256 KiB wait, so load makes large messages and rest makes fast ones. When
  * the queue is full exactly the oldest envelopes go, and `onDrop` hears how many. When the route
  * changes, the stream is ended, its answer awaited, and the next one begun: order is kept.
  * Envelopes that a broken stream may or may not have delivered are `unconfirmed`, never sent twice.
@@ -21,6 +21,8 @@ import {
   BoundedQueue,
   type Log,
   MAX_MESSAGE_BYTES,
+  Pace,
+  Rounds,
   systemClock,
 } from '@standpipe/plumbing';
 import { BatchBuilder, PackedBatch } from '@standpipe/protos';
@@ -30,8 +32,10 @@ import { IngressStream } from './ingress-client-stream.ts';
 const BATCH_COUNT = 100;
 /** … or with this many bytes. */
 const BATCH_BYTES = 64 * 1024;
-/** So many bytes of what has had to wait go out in one message. */
+/** So many bytes of what has had to wait go out in one message, and need not wait any longer. */
 const MESSAGE_BYTES = 256 * 1024;
+/** How long an envelope may wait for others. A Doppler's subscribers wait besides. */
+const ROUND_MS = 15;
 /** How long disposing of a lane may wait for what is queued. */
 const FLUSH_LIMIT_MS = 3_000;
 const BACKOFF_FIRST_MS = 50;
@@ -50,7 +54,14 @@ export interface IngressLaneOptions {
   readonly onUnconfirmed: (count: number) => void;
   /** Called with 1 when a stream is opened, and with -1 when it has ended. */
   readonly onStream?: (change: number) => void;
+  /** Those of the process; default, of this lane alone. */
+  readonly rounds?: Rounds;
   readonly log: Log;
+}
+
+/** The rounds in which all lanes of a process send. */
+export function laneRounds(): Rounds {
+  return new Rounds({ ms: ROUND_MS });
 }
 
 interface Waiter {
@@ -71,12 +82,12 @@ export class IngressLane implements AsyncDisposable {
   #gone = 0; // and those of them that were sent or dropped.
   #waiters: Waiter[] = [];
   #isClosing = false;
-  #isIdle = false;
+  readonly #pace: Pace;
   #wakeUp: (() => void) | undefined;
-  #turn: NodeJS.Immediate | undefined;
 
   constructor(options: IngressLaneOptions) {
     this.#options = options;
+    this.#pace = new Pace(options.rounds ?? laneRounds());
     this.#queue = new BoundedQueue<PackedBatch>({
       maxCount: options.maxCount,
       maxBytes: options.maxBytes,
@@ -98,9 +109,9 @@ export class IngressLane implements AsyncDisposable {
       this.#options.onDrop(builder.take().count);
     } else if (builder.count >= BATCH_COUNT || builder.byteLength >= BATCH_BYTES) {
       this.#enqueueBuilt();
-      this.#wake();
-    } else if (this.#isIdle) {
-      this.#turn ??= setImmediate(() => this.#wake());
+      this.#filled();
+    } else {
+      this.#begin();
     }
   }
 
@@ -112,7 +123,7 @@ export class IngressLane implements AsyncDisposable {
     }
     this.#enqueueBuilt();
     this.#enqueue(batch);
-    this.#wake();
+    this.#filled();
   }
 
   /** Says that `route` may answer differently. */
@@ -167,9 +178,8 @@ export class IngressLane implements AsyncDisposable {
         onSent(batch.count, batch.byteLength);
         this.#passed(batch.count);
       } else {
-        this.#isIdle = true;
         await this.#sleep();
-        this.#isIdle = false;
+        if (this.waiting > 0) await this.#pace.gather(() => this.waiting);
       }
     }
     const unconfirmed = await stream.finish();
@@ -245,10 +255,21 @@ export class IngressLane implements AsyncDisposable {
     });
   }
 
-  #wake(): void {
-    clearImmediate(this.#turn);
-    this.#turn = undefined;
+  /** Ends the sleep, if there is one, since there is something to send. */
+  #begin(): void {
     this.#wakeUp?.();
     this.#wakeUp = undefined;
+  }
+
+  /** The same; and a message that is full waits for nothing. */
+  #filled(): void {
+    this.#begin();
+    if (this.#queue.byteLength >= MESSAGE_BYTES) this.#pace.hurry();
+  }
+
+  /** Lets the loop look at what has become of its stream or its owner. */
+  #wake(): void {
+    this.#begin();
+    this.#pace.hurry();
   }
 }

@@ -1,16 +1,16 @@
 /**
  * `plumbing.Doppler`: the door for those that read v1 envelopes, the Traffic Controller above all.
  *
- * `BatchSubscribe` gives at most 100 envelopes in a message, `Subscribe` one. A run of frames of a
+ * `BatchSubscribe` gives many envelopes in a message, `Subscribe` one. A run of frames of a
  * V1Batch is an encoded BatchResponse, and a single frame is an encoded Response: so what the
  * router hands out is sent as it is.
  */
 
 import type { GrpcService } from '@standpipe/plumbing';
 import { dopplerService, type PackedBatch, plumbing } from '@standpipe/protos';
-import { PART_ENVELOPES_MAX, type Sink } from './fanout.ts';
+import type { Sink } from './fanout.ts';
 import { shorten } from './selectors.ts';
-import type { SubscriberCall, Subscriptions } from './subscription.ts';
+import { MESSAGE_ENVELOPES_MAX, type SubscriberCall, type Subscriptions } from './subscription.ts';
 import type { V1Filter, V1Router } from './v1-router.ts';
 
 const { SubscriptionRequest } = plumbing;
@@ -40,7 +40,7 @@ export function egressV1({ router, subscriptions, bufferSize }: EgressV1Options)
   return {
     definition: dopplerService,
     implementation: {
-      batchSubscribe: (call: SubscriberCall) => serve(call, PART_ENVELOPES_MAX),
+      batchSubscribe: (call: SubscriberCall) => serve(call, MESSAGE_ENVELOPES_MAX),
       subscribe: (call: SubscriberCall) => serve(call, 1),
     },
   };

@@ -2,7 +2,7 @@
  * `loggregator.v2.Egress`: the door for those that read v2 envelopes.
  *
  * `BatchedReceiver` gives each subscriber the batches that the router has for it. A batch that it
- * wants whole is the very bytes that came in; messages have at most 100 envelopes and stay below
+ * wants whole is the very bytes that came in; messages have at most 1,000 envelopes and stay below
  * 4 MiB. Its request is accepted as it is: one without selectors, or whose selectors have no kind,
  * stays silent, as with Loggregator v107.0.21. `Receiver` is refused, as there.
  */

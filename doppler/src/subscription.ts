@@ -9,16 +9,22 @@
  * were: shard, selectors and peer. What still waits when a subscriber leaves, or when its stream
  * breaks, counts as dropped as well, so that given = egress + dropped + waiting always holds.
  *
- * Small parts that waited together leave together, up to 100 envelopes in a message; a subscriber
- * that keeps up gets each part at once. A queue holds bytes that the subscribers mostly share.
+ * Parts that waited together leave together (plumbing's pace.ts), up to 1,000 envelopes or 256 KiB
+ * in a message. A queue holds bytes that the subscribers mostly share.
  */
 
 import { type ServerWritableStream, status } from '@grpc/grpc-js';
-import { BoundedQueue, type Log, MAX_MESSAGE_BYTES, StreamPump } from '@standpipe/plumbing';
+import {
+  BoundedQueue,
+  type Log,
+  MAX_MESSAGE_BYTES,
+  Pace,
+  Rounds,
+  StreamPump,
+} from '@standpipe/plumbing';
 import { PackedBatch } from '@standpipe/protos';
-import { PART_ENVELOPES_MAX, type Sink } from './fanout.ts';
+import type { Sink } from './fanout.ts';
 import type { DopplerMetrics } from './metrics.ts';
-import { Pace, Rounds } from './pace.ts';
 import { shorten } from './selectors.ts';
 import type { SlowSubscribers } from './slow-subscribers.ts';
 
@@ -31,7 +37,7 @@ export interface SubscriptionOptions {
   readonly wants: string;
   /** The most envelopes that may wait. */
   readonly bufferSize: number;
-  /** The most envelopes in one message. Default 100. */
+  /** The most envelopes in one message. Default MESSAGE_ENVELOPES_MAX. */
   readonly messageSize?: number;
   /** Registers the sink; the subscription lasts until what is returned is disposed of. */
   readonly subscribe: (sink: Sink) => Disposable;
@@ -46,6 +52,10 @@ export interface SubscriptionsOptions {
   /** The most subscriptions at a time; one more is refused. */
   readonly maxSubscriptions: number;
 }
+
+/** What is gathered for one message; far below the 4 MiB that readers in Go take. */
+export const MESSAGE_ENVELOPES_MAX = 1000;
+const MESSAGE_BYTES_MAX = 256 * 1024;
 
 const TOO_LARGE = 'dropped an envelope that is too large for any reader';
 const REFUSED = 'refused a subscription whose request is malformed';
@@ -96,13 +106,14 @@ export class Subscriptions {
       );
       return;
     }
-    const { messageSize = PART_ENVELOPES_MAX } = options;
+    const { messageSize = MESSAGE_ENVELOPES_MAX } = options;
     const { egress, droppedEgress, subscriptions } = this.#metrics;
     const queue = this.#queueFor(call, options);
     const pace = new Pace(this.#rounds);
     const subscription = options.subscribe(this.#sinkFor(queue, pace, call));
     const pump = new StreamPump<PackedBatch>({
       maxCount: messageSize,
+      maxBytes: MESSAGE_BYTES_MAX,
       onLost: ({ count }) => droppedEgress.add(count),
       gather: pace.gather,
     });
@@ -126,7 +137,7 @@ export class Subscriptions {
   }
 
   #queueFor(call: SubscriberCall, options: SubscriptionOptions): BoundedQueue<PackedBatch> {
-    const { wants, bufferSize, messageSize = PART_ENVELOPES_MAX } = options;
+    const { wants, bufferSize, messageSize = MESSAGE_ENVELOPES_MAX } = options;
     const dropped = this.#slow.subscriber({
       shardId: shorten(options.shardId),
       selectors: wants,
@@ -150,7 +161,7 @@ export class Subscriptions {
       put: (part) => {
         if (part.byteLength <= MAX_MESSAGE_BYTES) {
           queue.put(part);
-          if (queue.count >= PART_ENVELOPES_MAX) pace.hurry();
+          if (isFull(queue)) pace.hurry();
           return;
         }
         this.#metrics.droppedEgress.add(part.count);
@@ -159,6 +170,10 @@ export class Subscriptions {
       },
     };
   }
+}
+
+function isFull({ count, byteLength }: BoundedQueue<PackedBatch>): boolean {
+  return count >= MESSAGE_ENVELOPES_MAX || byteLength >= MESSAGE_BYTES_MAX;
 }
 
 /** Ends a subscriber's call with an error, before anything was sent. */

@@ -53,6 +53,7 @@ export {
   observabilitySettings,
 } from './observability.ts';
 export { type Answer, Outgoing, OutgoingError, type OutgoingOptions } from './outgoing.ts';
+export { Pace, Rounds, type RoundsOptions } from './pace.ts';
 export { BoundedQueue, type QueueOptions, type Weighted } from './queue.ts';
 export { DRAIN_LIMIT_MS, run, type Service } from './service.ts';
 export { nearestName } from './spelling.ts';

@@ -40,10 +40,11 @@ export interface PumpOptions<T> {
   /** Hears of each item that was taken from the queue and that the stream did not pass on. */
   readonly onLost?: (item: T) => void;
   /**
-   * How long to wait for more when less than a message waits, if the queue joins its items.
+   * How long to wait for more when less than a message waits, if the queue joins its items; it is
+   * given how to tell what waits.
    * Default: till the next turn of the event loop.
    */
-  readonly gather?: () => Promise<void>;
+  readonly gather?: (waiting: () => number) => Promise<void>;
 }
 
 const COUNT_DEFAULT = 100;
@@ -56,13 +57,13 @@ export class StreamPump<T extends Message> {
   readonly #maxCount: number;
   readonly #maxBytes: number;
   readonly #onLost: ((item: T) => void) | undefined;
-  readonly #gather: () => Promise<void>;
+  readonly #gather: (waiting: () => number) => Promise<void>;
 
   constructor(options: PumpOptions<T> = {}) {
     this.#maxCount = options.maxCount ?? COUNT_DEFAULT;
     this.#maxBytes = options.maxBytes ?? BYTES_DEFAULT;
     this.#onLost = options.onLost;
-    this.#gather = options.gather ?? nextTurn;
+    this.#gather = options.gather ?? (() => nextTurn());
   }
 
   /**
@@ -100,7 +101,8 @@ export class StreamPump<T extends Message> {
   async #whenFilled(queue: BoundedQueue<T>, flow: Flow<T>): Promise<void> {
     await flow.whenWoken(queue.whenReady());
     const isLess = queue.joins && queue.count > 0 && queue.count < this.#maxCount;
-    if (isLess && !queue.closed && !flow.ended) await flow.unlessEnded(this.#gather());
+    if (isLess && !queue.closed && !flow.ended)
+      await flow.unlessEnded(this.#gather(() => queue.count));
   }
 }
 

@@ -17,7 +17,7 @@
 import { type Log, readTls, type Tls, type Zone } from '@standpipe/plumbing';
 import { ShardOwners } from '@standpipe/protos';
 import { IngressConnection } from '../ingress-client-connection.ts';
-import { IngressLane } from '../ingress-client-lane.ts';
+import { IngressLane, laneRounds } from '../ingress-client-lane.ts';
 import type { MetronConfig } from './config.ts';
 import { DopplerRoutes } from './doppler-routes.ts';
 import type { MetronMetrics } from './metrics.ts';
@@ -38,6 +38,7 @@ export class Egress implements AsyncDisposable, Owners {
   readonly #lanes: readonly IngressLane[];
   readonly #owners: ShardOwners;
   readonly #routes: DopplerRoutes;
+  readonly #rounds = laneRounds();
 
   constructor(config: MetronConfig, metrics: MetronMetrics, log: Log) {
     const { zone, otherZones } = splitZones(config);
@@ -100,6 +101,7 @@ export class Egress implements AsyncDisposable, Owners {
       },
       onUnconfirmed: (count) => metrics.unconfirmed.add(count),
       onStream: (change) => metrics.dopplerStreams.add(change),
+      rounds: this.#rounds,
       log,
     });
   }

@@ -1,0 +1,108 @@
+/**
+ * When a message leaves, so that a process that has many to send sends few.
+ *
+ *     waiting   ··  ·       ·················   ·················      ·
+ *     out       ··  ·       ····[···········]   [···············]      ·
+ *               at once     └──── round ────┘   └──── round ────┘      at once
+ *
+ * A message costs as much as dozens of the items in it: its head, its frame, its TLS record, its
+ * callback, at both ends. So a process that has sent some items within a round keeps what comes
+ * then for the end of the round, and it leaves together; a process that sends little sends it at
+ * once. Rounds are the same for all streams of a process: their messages leave in one turn, and so
+ * in few packets. A full message waits for nothing.
+ *
+ * Nothing is lost here: what waits does so in its stream's queue. There is one timer, and only
+ * while anybody waits.
+ */
+
+import { setImmediate as nextTurn } from 'node:timers/promises';
+
+export interface RoundsOptions {
+  /** How long an item may wait for others. Default 20 ms. */
+  readonly ms?: number;
+  /** So many items of a round leave at once. Default 20. */
+  readonly prompt?: number;
+  /** Milliseconds since any moment. */
+  readonly now?: () => number;
+}
+
+const MS_DEFAULT = 20;
+const PROMPT_DEFAULT = 20;
+
+/** The rounds of all streams of a process. */
+export class Rounds {
+  readonly #ms: number;
+  readonly #prompt: number;
+  readonly #now: () => number;
+  #beganAt = Number.NEGATIVE_INFINITY;
+  #sent = 0;
+  #waiting: (() => void)[] = [];
+
+  constructor({ ms, prompt, now }: RoundsOptions = {}) {
+    this.#ms = ms ?? MS_DEFAULT;
+    this.#prompt = prompt ?? PROMPT_DEFAULT;
+    this.#now = now ?? (() => performance.now());
+  }
+
+  /** Whether what waits may leave at once, since little has left in this round. */
+  get isQuiet(): boolean {
+    const now = this.#now();
+    if (now - this.#beganAt >= this.#ms && this.#waiting.length === 0) this.#begin(now);
+    return this.#sent < this.#prompt && this.#waiting.length === 0;
+  }
+
+  /** Counts items that leave. */
+  sent(count: number): void {
+    this.#sent += count;
+  }
+
+  /** Calls back at the end of this round. */
+  atEnd(listener: () => void): void {
+    if (this.#waiting.push(listener) > 1) return;
+    setTimeout(this.#end, Math.max(0, this.#beganAt + this.#ms - this.#now()));
+  }
+
+  readonly #end = (): void => {
+    this.#begin(this.#now());
+    const listeners = this.#waiting;
+    this.#waiting = [];
+    for (const listener of listeners) listener();
+  };
+
+  #begin(now: number): void {
+    this.#beganAt = now;
+    this.#sent = 0;
+  }
+}
+
+/** The pace of one stream. */
+export class Pace {
+  readonly #rounds: Pick<Rounds, 'isQuiet' | 'sent' | 'atEnd'>;
+  #release: (() => void) | undefined;
+
+  constructor(rounds: Pick<Rounds, 'isQuiet' | 'sent' | 'atEnd'>) {
+    this.#rounds = rounds;
+  }
+
+  /** Resolves when what waits, of which `waiting` tells how many items it is, is to be sent. */
+  readonly gather = async (waiting: () => number): Promise<void> => {
+    await (this.#rounds.isQuiet ? nextTurn() : this.#endOfRound());
+    this.#rounds.sent(waiting());
+  };
+
+  /** Ends the wait: there is a full message, or nothing more will come. */
+  hurry(): void {
+    this.#release?.();
+  }
+
+  #endOfRound(): Promise<void> {
+    return new Promise((resolve) => {
+      const release = (): void => {
+        this.#release = undefined;
+        resolve();
+      };
+      this.#release = release;
+      this.#rounds.atEnd(release);
+    });
+  }
+}
