@@ -13,6 +13,8 @@ test("the original's settings, and their defaults", (t) => {
   t.true(config.trim);
   t.false(config.byLineFeeds);
   t.is(config.tls, undefined);
+  t.is(config.observability.metricsPort, 6061);
+  t.is(config.observability.pprofPort, undefined);
 });
 
 test('files turn TLS on, for each side by itself', (t) => {

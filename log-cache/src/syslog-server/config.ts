@@ -52,7 +52,7 @@ export function readConfig(vars: Readonly<NodeJS.ProcessEnv> = process.env): Sys
     trim: env.flag('SYSLOG_TRIM_MESSAGE_WHITESPACE', { fallback: true }),
     byLineFeeds: env.flag('SYSLOG_NON_TRANSPARENT_FRAMING'),
     maxConnections: env.count('SYSLOG_MAX_CONNECTIONS', { fallback: 10_000, min: 1, max: 100_000 }),
-    observability: metricsSettings(env, { port: 0 }),
+    observability: metricsSettings(env, { port: 6061 }),
   };
   env.done();
   return config;

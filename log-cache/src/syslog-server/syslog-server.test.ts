@@ -382,7 +382,12 @@ async function startedWith(
   env: Readonly<Record<string, string>>,
   options: { readonly pendingBytesMax?: number } = {},
 ): Promise<SyslogServer> {
-  const config = readConfig({ SYSLOG_HOST: '127.0.0.1', SYSLOG_PORT: '0', ...env });
+  const config = readConfig({
+    SYSLOG_HOST: '127.0.0.1',
+    SYSLOG_PORT: '0',
+    METRICS_PORT: '0',
+    ...env,
+  });
   // While another test of this file makes keys, nothing else is done.
   const server = await startSyslogServer(config, spyLog(), { sendLimitMs: 60_000, ...options });
   t.teardown(() => server[Symbol.asyncDispose]());

@@ -97,7 +97,7 @@ function syslogServer(t: ExecutionContext, env: Readonly<Record<string, string>>
       name: 'syslog-server',
       sourceId: 'log-cache-syslog-server',
       command: [script],
-      env: { SYSLOG_HOST: '127.0.0.1', SYSLOG_PORT: '0', ...env },
+      env: { SYSLOG_HOST: '127.0.0.1', SYSLOG_PORT: '0', METRICS_PORT: '0', ...env },
       listeners: ['syslog', 'metrics'],
     },
     () => {},
