@@ -7,6 +7,7 @@ import { logCacheNotFound, logCacheRoutes } from '../rest/routes.ts';
 import { line, type TestStore, testStore } from '../testing.ts';
 import { openLogCacheAccess } from './access.ts';
 import { type Answer, ask, FakePlatform, NOW_MS, OTHER_RSA, tokenOf } from './testing.ts';
+import { setView } from './view.ts';
 
 const DEV = `Bearer ${await tokenOf()}`;
 const ADMIN = `bearer ${await tokenOf({ scopes: ['logs.admin'] })}`;
@@ -116,6 +117,25 @@ test('meta that no node can give is a 502 without a word', async (t) => {
   store.reader.meta = () => Promise.reject(new ReadError(status.UNAVAILABLE, 'nobody is there'));
   const answer = await ask('/api/v1/meta', ADMIN);
   t.deepEqual([answer.status, answer.body], [502, '']);
+});
+
+test('what a request may not see is shown by no route, whoever let it in', async (t) => {
+  const { store } = await running(t);
+  store.put(line('shop', 5), line('ledger', 9));
+  const app = koaApp(spyLog());
+  app.use((ctx, next) => {
+    setView(ctx, { sources: new Set(['shop']) });
+    return next();
+  });
+  const tails = { tail: () => t.fail('it was tailed') as never };
+  app.use(logCacheRoutes(store.reader, { tails })).use(logCacheNotFound());
+  const listener = await listenHttp({ address: '127.0.0.1:0', app, log: spyLog() });
+  t.teardown(() => listener[Symbol.asyncDispose]());
+  t.is((await ask(listener.port, '/api/v1/read/shop')).status, 200);
+  t.is((await ask(listener.port, '/api/v1/read/ledger')).status, 404);
+  t.is((await ask(listener.port, '/api/v1/tail/ledger')).status, 404);
+  const { meta } = JSON.parse((await ask(listener.port, '/api/v1/meta')).body);
+  t.deepEqual(Object.keys(meta), ['shop']);
 });
 
 test('a cookie is a token only where cookies are taken', async (t) => {

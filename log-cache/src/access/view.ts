@@ -16,6 +16,11 @@ export function setView(ctx: Context, view: View): void {
   ctx.state.logCacheView = view;
 }
 
+/** Whether a request may see this source. */
+export function isVisible(sourceId: string, view: View | undefined): boolean {
+  return view?.sources?.has(sourceId) ?? true;
+}
+
 /** Those of what is told by source id that a request may see: the very same map, if that is all. */
 export function visible<V>(
   sources: ReadonlyMap<string, V>,

@@ -1,7 +1,11 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import http from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { listenGrpc } from '@standpipe/plumbing';
 import { eventually, spyLog } from '@standpipe/plumbing/testing';
 import test, { type ExecutionContext } from 'ava';
+import { ask, FakePlatform, NOW_MS, tokenOf } from '../access/testing.ts';
 import { LogCacheClient } from '../client.ts';
 import { Matcher } from '../promql/matcher.ts';
 import { Pacer, SampleBudget } from '../promql/pacer.ts';
@@ -144,6 +148,52 @@ test('serves tails as events, which end when it does', async (t) => {
   t.regex(text, /^id: az1~/m);
   await gateway[Symbol.asyncDispose]();
   await soon(() => hasEnded);
+});
+
+test('asks for tokens when it is told of UAA, and writes down every request', async (t) => {
+  const started = await cluster(t, { az1: 1 });
+  const plain = await listenGrpc({
+    address: '127.0.0.1:0',
+    tls: undefined,
+    services: started.nodes[0]?.cache.services ?? [],
+    log: silent(),
+  });
+  t.teardown(() => plain[Symbol.asyncDispose]());
+  const platform = await FakePlatform.listen(t);
+  platform.apps = [{ guid: OF_SHARD_1 }];
+  const folder = await mkdtemp(join(tmpdir(), 'standpipe-gateway-'));
+  t.teardown(() => rm(folder, { recursive: true, force: true }));
+  const file = join(folder, 'events');
+  const gateway = await startGateway(
+    readConfig({
+      ADDR: '127.0.0.1:0',
+      LOG_CACHE_ADDR: plain.address,
+      METRICS_PORT: '0',
+      UAA_ADDR: platform.origin,
+      CAPI_ADDR: platform.origin,
+      SECURITY_EVENT_LOG: file,
+      INTERNAL_IP: '10.1.2.3',
+    }),
+    spyLog(),
+  );
+  t.teardown(() => gateway[Symbol.asyncDispose]());
+  const port = Number(gateway.address.split(':').at(-1));
+  const expiresInS = Math.floor((Date.now() - NOW_MS) / 1000) + 3600;
+  const headers = { authorization: await tokenOf({ expiresInS }), 'x-vcap-request-id': 'id-1' };
+  const path = `/api/v1/read/${OF_SHARD_1}`;
+  t.is((await ask(port, `${path}?limit=1&descending=true`, { headers })).status, 200);
+  t.is((await ask(port, path)).status, 404);
+  t.is((await ask(port, '/api/v1/info')).status, 200);
+  await gateway[Symbol.asyncDispose]();
+  const lines = (await readFile(file, 'utf8')).trimEnd().split('\n');
+  t.is(lines.length, 3);
+  const asked = `GET ${path}`;
+  const head = `CEF:0|cloud_foundry|log_cache|1.0|${asked}|${asked}|0|rt=`;
+  t.true(lines[0]?.startsWith(head), lines[0]);
+  const request = `${path}?limit=1&amp;descending=true`;
+  const facts = `cs2=id-1 request=${request} requestMethod=GET src=127.0.0.1 `;
+  t.true(lines[0]?.includes(facts), lines[0]);
+  t.true(lines[0]?.endsWith(` dst=10.1.2.3 dpt=${port}`), lines[0]);
 });
 
 interface Follower {

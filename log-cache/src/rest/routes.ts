@@ -22,7 +22,7 @@ import { status } from '@grpc/grpc-js';
 import type { Metrics } from '@standpipe/plumbing';
 import { JsonWriter } from '@standpipe/protos';
 import type { Context, Middleware } from 'koa';
-import { viewOf, visible } from '../access/view.ts';
+import { isVisible, viewOf, visible } from '../access/view.ts';
 import { EnvelopeFilter } from '../envelope-filter.ts';
 import { writtenOnce } from '../meta-bytes.ts';
 import type { Querier } from '../promql/querier.ts';
@@ -151,6 +151,7 @@ async function answerRead(
   const form = await readForm(ctx);
   const sourceId = sourceIdOf(path);
   if (sourceId === undefined) return answerBadPath(ctx);
+  if (!isVisible(sourceId, viewOf(ctx))) return answerNotFound(ctx);
   const request = readParams(sourceId, form);
   const { batch, unreachable } = await answerOf(ctx, timeoutMs, (gone) =>
     reader.read(request, gone),
@@ -174,6 +175,7 @@ async function tail(
   const form = await readForm(ctx);
   const sourceId = sourceIdOf(path);
   if (sourceId === undefined) return answerBadPath(ctx);
+  if (!isVisible(sourceId, viewOf(ctx))) return answerNotFound(ctx);
   const { read, backlog } = tailParams(sourceId, form);
   new EnvelopeFilter(read); // Refused here, before an answer has begun.
   const after = placesOf(ctx.get('Last-Event-ID'));
