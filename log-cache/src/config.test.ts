@@ -2,7 +2,6 @@ import { ConfigError } from '@standpipe/plumbing';
 import test from 'ava';
 import { readConfig as readNodeConfig } from './config.ts';
 import { readConfig as readGatewayConfig } from './gateway/config.ts';
-import { memoryLimitOf } from './memory-limit.ts';
 
 const TLS = { CA_PATH: 'ca', CERT_PATH: 'cert', KEY_PATH: 'key' };
 const MEBIBYTE = 2 ** 20;
@@ -27,7 +26,10 @@ test('a node is told all that the original is, and begins with its defaults', (t
   t.deepEqual(config.zones, [
     { name: 'nodes', addresses: ['10.0.0.1:8080', 'log-cache-1.internal:8080'] },
   ]);
-  t.deepEqual([config.nodeIndex, config.maxPerSource, config.queryTimeoutMs], [1, 100_000, 10_000]);
+  t.deepEqual(
+    [config.nodeIndex, config.store.maxPerSource, config.queryTimeoutMs],
+    [1, 100_000, 10_000],
+  );
   const { metricsPort, pprofPort, metricsTls } = config.observability;
   t.deepEqual([metricsPort, pprofPort], [6060, 7070]);
   t.deepEqual(metricsTls, { ca: 'm-ca', cert: 'm-cert', key: 'm-key' });
@@ -54,17 +56,13 @@ for (const [what, vars, told] of mistakes) {
   });
 }
 
-test('a cache may take so many bytes, or else a part of what there is', (t) => {
-  const available = 1000 * MEBIBYTE;
-  t.is(memoryLimitOf({ bytes: 0, percent: 50 }, available), 500 * MEBIBYTE);
-  t.is(memoryLimitOf({ bytes: 100 * MEBIBYTE, percent: 50 }, available), 100 * MEBIBYTE);
-  t.is(
-    memoryLimitOf({ bytes: 1, percent: 50 }, available),
-    64 * 1024,
-    'the least that it works with',
-  );
-  t.is(memoryLimitOf({ bytes: 0, percent: 100 }, 2 ** 50), 8192 * MEBIBYTE, 'and the most');
-  t.true(memoryLimitOf({ bytes: 0, percent: 1 }) > 0);
+test('a cache takes the bytes that it is told, within what it works with, or a part of what there is', (t) => {
+  const budget = (vars: Record<string, string>): number =>
+    readNodeConfig({ ADDR: ':8080', ...vars }).store.memoryLimitBytes;
+  t.is(budget({ MEMORY_LIMIT_BYTES: String(100 * MEBIBYTE) }), 100 * MEBIBYTE);
+  t.is(budget({ MEMORY_LIMIT_BYTES: '1' }), 64 * 1024);
+  t.is(budget({ MEMORY_LIMIT_BYTES: '0' }), budget({ MEMORY_LIMIT_PERCENT: '50' }));
+  t.true(budget({ MEMORY_LIMIT_PERCENT: '1' }) < budget({}));
 });
 
 test('a gateway takes the settings of the original’s gateway', (t) => {

@@ -1,9 +1,9 @@
 /** All that can be set on a Log Cache that stands alone: the names of log-cache-release v3.2.0. */
 
 import { Env, type ObservabilityConfig, type TlsFiles, type Zone } from '@standpipe/plumbing';
-import { type MemoryLimit, memoryLimitOf } from './memory-limit.ts';
 import { internalTlsSettings, metricsSettings, nearUnlessSecure } from './process-settings.ts';
 import { type PersistenceSettings, persistenceSettings } from './restart/settings.ts';
+import { AS_THE_ORIGINAL, type StoreSettings, storeSettings } from './store-settings.ts';
 
 export interface NodeConfig {
   /** ADDR: where logcache.v1 is served. */
@@ -12,10 +12,8 @@ export interface NodeConfig {
   readonly tls: TlsFiles | undefined;
   /** QUERY_TIMEOUT: how long a PromQL query may take. */
   readonly queryTimeoutMs: number;
-  /** MEMORY_LIMIT_BYTES, or else MEMORY_LIMIT_PERCENT of what there is. */
-  readonly memoryLimitBytes: number;
-  /** MAX_PER_SOURCE. */
-  readonly maxPerSource: number;
+  /** MEMORY_LIMIT_BYTES, or else MEMORY_LIMIT_PERCENT of what there is; MAX_PER_SOURCE and its like. */
+  readonly store: StoreSettings;
   /** NODE_ADDRS: all nodes, in the order that decides who owns a source; empty: this one alone. */
   readonly zones: readonly Zone[];
   /** NODE_INDEX: which of them this is. */
@@ -40,8 +38,7 @@ export function readConfig(vars: Readonly<NodeJS.ProcessEnv> = process.env): Nod
     address: nearUnlessSecure(env.address('ADDR', { listen: true }), tls !== undefined),
     tls,
     queryTimeoutMs: env.duration('QUERY_TIMEOUT', { fallback: '10s', min: '10ms', max: '10m' }),
-    memoryLimitBytes: memoryLimitOf(memorySettings(env)),
-    maxPerSource: env.count('MAX_PER_SOURCE', { fallback: 100_000, min: 1, max: 10_000_000 }),
+    store: storeSettings(env, AS_THE_ORIGINAL),
     zones: addresses.length === 0 ? [] : [{ name: ZONE, addresses }],
     nodeIndex,
     persistence: persistenceSettings(env),
@@ -52,11 +49,4 @@ export function readConfig(vars: Readonly<NodeJS.ProcessEnv> = process.env): Nod
   }
   env.done();
   return config;
-}
-
-function memorySettings(env: Env): MemoryLimit {
-  return {
-    bytes: env.count('MEMORY_LIMIT_BYTES', { fallback: 0, min: 0, max: Number.MAX_SAFE_INTEGER }),
-    percent: env.count('MEMORY_LIMIT_PERCENT', { fallback: 50, min: 1, max: 100 }),
-  };
 }

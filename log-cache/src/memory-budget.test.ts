@@ -7,6 +7,12 @@ const GIB = 2 ** 30;
 test('takes the bytes that were said, whatever memory there is', (t) => {
   t.is(memoryBudget({ limitBytes: 100 * MIB, limitPercent: 0 }, 64 * MIB), 100 * MIB);
   t.is(memoryBudget({ limitBytes: 100 * MIB, limitPercent: 10 }, 64 * GIB), 100 * MIB);
+  t.is(
+    memoryBudget({ limitBytes: 1, limitPercent: 50 }),
+    64 * 1024,
+    'the least that it works with',
+  );
+  t.is(memoryBudget({ limitBytes: 2 ** 50, limitPercent: 50 }), 8 * GIB, 'and the most');
 });
 
 test('takes the percentage that was said of the memory there is, within what a store can hold', (t) => {

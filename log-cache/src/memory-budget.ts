@@ -1,7 +1,7 @@
 /**
  * How much memory the store may take, from what an operator has said and what there is.
  *
- * Bytes that are said are taken as they are. Otherwise a percentage that is said is of the machine's
+ * Bytes that are said are taken, within what a store can have. Otherwise a percentage that is said is of the machine's
  * memory, or of the container's limit if that is lower; and with neither it is a quarter of a GiB, or
  * half of the memory where that is less.
  */
@@ -26,11 +26,14 @@ export function memoryBudget(
   { limitBytes, limitPercent }: MemorySettings,
   memoryBytes: number = systemMemoryBytes(),
 ): number {
-  if (limitBytes > 0) return limitBytes;
+  if (limitBytes > 0) return withinStore(limitBytes);
   const share = (memoryBytes * (limitPercent || PERCENT_DEFAULT)) / 100;
   const wanted = limitPercent > 0 ? share : Math.min(share, MEMORY_LIMIT_BYTES_DEFAULT);
-  const budget = Math.min(Math.max(wanted, MEMORY_LIMIT_BYTES_MIN), MEMORY_LIMIT_BYTES_MAX);
-  return Math.floor(budget);
+  return withinStore(wanted);
+}
+
+function withinStore(bytes: number): number {
+  return Math.floor(Math.min(Math.max(bytes, MEMORY_LIMIT_BYTES_MIN), MEMORY_LIMIT_BYTES_MAX));
 }
 
 /** The machine's memory, or the limit of the container (cgroup v1 or v2) if that is lower. */

@@ -68,8 +68,8 @@ function openCache(
   config: NodeConfig,
   given: Pick<Parameters<typeof createLogCache>[0], 'tls' | 'metrics' | 'log'>,
 ): LogCache {
-  const { zones, nodeIndex: index, maxPerSource, memoryLimitBytes, persistence } = config;
-  const limits = { maxPerSource, memoryLimitBytes, queryTimeoutMs: config.queryTimeoutMs };
+  const { zones, nodeIndex: index, persistence } = config;
+  const limits = { ...config.store, queryTimeoutMs: config.queryTimeoutMs };
   const members = staticMembers(zones);
   return createLogCache({ ...given, ...limits, members, zone: ZONE, index, persistence });
 }

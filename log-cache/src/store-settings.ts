@@ -21,8 +21,31 @@ export interface StoreSettings {
 
 const MAX_PER_SOURCE_MAX = 10_000_000;
 
-export function storeSettings(env: Env): StoreSettings {
-  const max = MEMORY_LIMIT_BYTES_MAX;
+/** How a cache that stands alone reads them, in the place of the original's. */
+export const AS_THE_ORIGINAL: Reading = {
+  bytesMin: 0,
+  bytesMax: Number.MAX_SAFE_INTEGER,
+  percent: 50,
+};
+
+interface Reading {
+  /** What MEMORY_LIMIT_BYTES may be; beyond what a store can have, it is brought within. */
+  readonly bytesMin: number;
+  readonly bytesMax: number;
+  /** MEMORY_LIMIT_PERCENT, when neither is said; 0 is what memory-budget.ts has. */
+  readonly percent: number;
+}
+
+const STRICTLY: Reading = {
+  bytesMin: MEMORY_LIMIT_BYTES_MIN,
+  bytesMax: MEMORY_LIMIT_BYTES_MAX,
+  percent: 0,
+};
+
+export function storeSettings(
+  env: Env,
+  { bytesMin, bytesMax, percent }: Reading = STRICTLY,
+): StoreSettings {
   return {
     maxPerSource: env.count('MAX_PER_SOURCE', {
       fallback: MAX_PER_SOURCE_DEFAULT,
@@ -32,15 +55,19 @@ export function storeSettings(env: Env): StoreSettings {
     maxBytesPerSource: env.count('MAX_BYTES_PER_SOURCE', {
       fallback: MAX_BYTES_PER_SOURCE_DEFAULT,
       min: MAX_BYTES_PER_SOURCE_MIN,
-      max,
+      max: MEMORY_LIMIT_BYTES_MAX,
     }),
     memoryLimitBytes: memoryBudget({
       limitBytes: env.count('MEMORY_LIMIT_BYTES', {
         fallback: 0,
-        min: MEMORY_LIMIT_BYTES_MIN,
-        max,
+        min: bytesMin,
+        max: bytesMax,
       }),
-      limitPercent: env.count('MEMORY_LIMIT_PERCENT', { fallback: 0, min: 1, max: 100 }),
+      limitPercent: env.count('MEMORY_LIMIT_PERCENT', {
+        fallback: percent,
+        min: 1,
+        max: 100,
+      }),
     }),
   };
 }
