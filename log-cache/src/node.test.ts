@@ -1,3 +1,4 @@
+import { type ServiceError, status } from '@grpc/grpc-js';
 import { dial } from '@standpipe/plumbing';
 import { eventually } from '@standpipe/plumbing/testing';
 import { logcache, promQlQuerierService } from '@standpipe/protos';
@@ -74,18 +75,36 @@ test('tells what each of its fifty largest sources got, gave up and takes', asyn
 
 test('tells how long the last query took, that came over gRPC', async (t) => {
   const { page, address } = await started(t, {});
+  t.is(await askedOf(t, address, '1+1'), undefined);
+  t.true(figureOf(await page(), 'log_cache_promql_instant_query_time{unit="milliseconds"}') > 0);
+});
+
+test('a query that takes longer than QUERY_TIMEOUT is ended, and counted', async (t) => {
+  const { page, address } = await started(t, { QUERY_TIMEOUT: '10ms' });
+  const query = 'max_over_time(quantile_over_time(0.5, vector(1)[2h:1s])[2h:1s])';
+  t.like(await askedOf(t, address, query), {
+    code: status.UNKNOWN,
+    details: 'query timed out in expression evaluation',
+  });
+  t.is(figureOf(await page(), 'log_cache_promql_timeout'), 1);
+});
+
+/** How a query over gRPC failed; undefined, if it did not. */
+function askedOf(
+  t: ExecutionContext,
+  address: string,
+  query: string,
+): Promise<ServiceError | undefined> {
   const client = dial({ address, tls: undefined, serverName: 'log-cache' });
   t.teardown(() => client.close());
   const { path, requestSerialize, responseDeserialize } = promQlQuerierService.instantQuery;
-  const request = logcache.v1.PromQL.InstantQueryRequest.encode({ query: '1+1' }).finish();
-  await new Promise<void>((resolve, reject) => {
-    const bytes = Buffer.from(request);
+  const bytes = Buffer.from(logcache.v1.PromQL.InstantQueryRequest.encode({ query }).finish());
+  return new Promise((resolve) => {
     client.makeUnaryRequest(path, requestSerialize, responseDeserialize, bytes, (error) =>
-      error === null ? resolve() : reject(error),
+      resolve(error ?? undefined),
     );
   });
-  t.true(figureOf(await page(), 'log_cache_promql_instant_query_time{unit="milliseconds"}') > 0);
-});
+}
 
 function figureOf(text: string, series: string): number {
   const found = text.split('\n').find((one) => one.startsWith(`${series} `));

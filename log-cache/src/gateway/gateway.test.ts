@@ -118,6 +118,22 @@ test('a tail at one of the original’s, which have none, is refused', async (t)
   t.is((follower.error as ReadError).code, 12);
 });
 
+test('ends a query that takes longer than QUERY_TIMEOUT', async (t) => {
+  const LOG_CACHE_ADDR = await listening(t, new OriginalNode());
+  const vars = { ADDR: '127.0.0.1:0', LOG_CACHE_ADDR, METRICS_PORT: '0', QUERY_TIMEOUT: '10ms' };
+  const gateway = await startGateway(readConfig(vars), spyLog());
+  t.teardown(() => gateway[Symbol.asyncDispose]());
+  const query = 'max_over_time(quantile_over_time(0.5, vector(1)[2h:1s])[2h:1s])';
+  const params = new URLSearchParams({ query });
+  const response = await fetch(`http://${gateway.address}/api/v1/query?${params}`);
+  t.is(response.status, 500);
+  t.deepEqual(await response.json(), {
+    status: 'error',
+    errorType: 'timeout',
+    error: 'query timed out in expression evaluation',
+  });
+});
+
 test('serves tails as events, which end when it does', async (t) => {
   const started = await cluster(t, { az1: 1 });
   const [node] = started.nodes;

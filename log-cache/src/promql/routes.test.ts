@@ -1,11 +1,12 @@
 import http from 'node:http';
 import { createLogger, koaApp, listenHttp } from '@standpipe/plumbing';
 import { eventually } from '@standpipe/plumbing/testing';
-import { longOf } from '@standpipe/protos/testing';
+import { longOf, randomFrom } from '@standpipe/protos/testing';
 import test, { type ExecutionContext } from 'ava';
 import { setView } from '../access/view.ts';
 import { logCacheNotFound, logCacheRoutes } from '../rest/routes.ts';
 import { type EnvelopeInit, testStore } from '../testing.ts';
+import { randomText } from './oracle-mistakes.ts';
 import { SampleBudget } from './pacer.ts';
 import type { QuerierOptions } from './querier.ts';
 import { gaugeAt, logAt, testQuerier } from './testing.ts';
@@ -245,6 +246,35 @@ for (const path of ['constructor', 'toString', '__proto__', 'hasOwnProperty']) {
     const { ask } = await served(t, []);
     t.is((await ask(`/api/v1/${path}`)).status, 404);
   });
+}
+
+// Whatever is asked, the body is an answer or an error as clients know them.
+for (const seed of [1, 2]) {
+  test(`any text gets a well-formed answer, seed ${seed}`, async (t) => {
+    t.timeout(120_000);
+    const { ask } = await served(t, EXAMPLE, { budget: new SampleBudget(1_000_000) });
+    const random = randomFrom(seed);
+    for (let n = 0; n < 300; n += 1) {
+      const query = randomText(random);
+      const params = new URLSearchParams({ query, time: String(START + random(10)) });
+      const { status, body } = await replyOf(await ask(`/api/v1/query?${params}`));
+      const said = `${query}: ${status} ${JSON.stringify(body).slice(0, 200)}`;
+      if (status === 200) t.is(body.status, 'success', said);
+      else {
+        t.is(status, 400, said);
+        t.is(body.status, 'error', said);
+        t.regex(body.errorType, /^(?:bad_data|execution)$/, said);
+        t.true(body.error.length > 0, said);
+      }
+    }
+  });
+}
+
+async function replyOf(response: Response): Promise<{
+  readonly status: number;
+  readonly body: { readonly status: string; readonly errorType: string; readonly error: string };
+}> {
+  return { status: response.status, body: (await response.json()) as never }; // The test looks at it.
 }
 
 test('gives names on demand', async (t) => {
