@@ -2,6 +2,7 @@ import { createPrivateKey, generateKeyPairSync } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
 import { Metrics, Outgoing } from '@standpipe/plumbing';
 import { eventually, ManualClock, type SpyLog, spyLog } from '@standpipe/plumbing/testing';
+import { randomFrom } from '@standpipe/protos/testing';
 import test, { type ExecutionContext } from 'ava';
 import { accessEvictions, tokenKeyFailures } from './access-metrics.ts';
 import { FakePlatform, NOW_MS, OTHER_RSA, PEM, pemOf, type TokenInit, tokenOf } from './testing.ts';
@@ -65,6 +66,40 @@ test('what is no token is good for nothing, and UAA is not asked about it', asyn
   for (const token of malformed) t.is(await tokens.identify(token), undefined, token.slice(0, 80));
   t.deepEqual(platform.taken(), []);
 });
+
+// Whatever comes for a token, nobody is let in by more than was signed, and nothing throws.
+for (const seed of [1, 2, 3]) {
+  test(`a mangled token gives no rights, seed ${seed}`, async (t) => {
+    const { tokens } = await running(t);
+    const random = randomFrom(seed);
+    const good = await tokenOf({ scopes: ['openid'] });
+    const heads = [
+      { alg: 'none', kid: 'key-1' },
+      { alg: 'HS256', kid: 'key-1' },
+      { alg: 'RS256', kid: '__proto__' },
+      { alg: 'RS256', kid: 'key-1', b64: false, crit: ['b64'] },
+      { alg: 'RS256', kid: 'key-1', zip: 'DEF', jwk: {}, jku: 'http://127.0.0.1:1' },
+    ].map(base64);
+    const admin = base64({ exp: 9e9, scope: ['logs.admin'] });
+    let refused = 0;
+    for (let n = 0; n < 300; n += 1) {
+      const parts = good.split('.');
+      if (random(3) === 0) parts[0] = heads[random(heads.length)] ?? '';
+      if (random(3) === 0) parts[1] = admin;
+      if (random(3) === 0)
+        parts.splice(random(4), random(2), Buffer.alloc(random(9), n).toString('latin1'));
+      const token = parts.join('.').split('');
+      for (let change = random(4); change > 0; change -= 1) {
+        token[random(token.length)] = String.fromCharCode(random(256));
+      }
+      const identity = await tokens.identify(token.join(''));
+      t.not(identity?.isAdmin, true, token.join(''));
+      if (identity === undefined) refused += 1;
+    }
+    t.true(refused > 200 && refused < 300);
+    t.truthy(await tokens.identify(good));
+  });
+}
 
 const scopes: readonly (readonly [scopes: readonly string[], isAdmin: boolean])[] = [
   [['doppler.firehose'], true],
