@@ -264,7 +264,8 @@ export class IngressLane implements AsyncDisposable {
   /** The same; and a message that is full waits for nothing. */
   #filled(): void {
     this.#begin();
-    if (this.#queue.byteLength >= MESSAGE_BYTES) this.#pace.hurry();
+    const { count, maxCount, byteLength } = this.#queue;
+    if (byteLength >= MESSAGE_BYTES || count >= maxCount / 2) this.#pace.hurry();
   }
 
   /** Lets the loop look at what has become of its stream or its owner. */

@@ -172,8 +172,9 @@ export class Subscriptions {
   }
 }
 
-function isFull({ count, byteLength }: BoundedQueue<PackedBatch>): boolean {
-  return count >= MESSAGE_ENVELOPES_MAX || byteLength >= MESSAGE_BYTES_MAX;
+/** Whether to wait for more would make no larger a message, or lose something. */
+function isFull({ count, maxCount, byteLength }: BoundedQueue<PackedBatch>): boolean {
+  return count >= Math.min(MESSAGE_ENVELOPES_MAX, maxCount / 2) || byteLength >= MESSAGE_BYTES_MAX;
 }
 
 /** Ends a subscriber's call with an error, before anything was sent. */

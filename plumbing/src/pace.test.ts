@@ -64,7 +64,17 @@ test('a full message does not wait for the end of the round, which then finds no
   pace.hurry();
   await t.notThrowsAsync(gathered);
   t.notThrows(() => rounds.end());
-  t.notThrows(() => pace.hurry(), 'when nobody waits it is nothing');
+});
+
+test('a message that is full before anybody waits is not waited with either', async (t) => {
+  const { rounds } = setUp();
+  const pace = new Pace(rounds);
+  await pace.gather(() => PROMPT);
+  pace.hurry();
+  await pace.gather(() => 1);
+  t.false(rounds.hasWaiting);
+  void pace.gather(() => 1);
+  t.true(rounds.hasWaiting, 'the one after it is');
 });
 
 test('rounds are the same for all: those who wait go on in one turn, and another follows', async (t) => {

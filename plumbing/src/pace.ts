@@ -79,6 +79,7 @@ export class Rounds {
 export class Pace {
   readonly #rounds: Pick<Rounds, 'isQuiet' | 'sent' | 'atEnd'>;
   #release: (() => void) | undefined;
+  #isHurried = false;
 
   constructor(rounds: Pick<Rounds, 'isQuiet' | 'sent' | 'atEnd'>) {
     this.#rounds = rounds;
@@ -86,12 +87,14 @@ export class Pace {
 
   /** Resolves when what waits, of which `waiting` tells how many items it is, is to be sent. */
   readonly gather = async (waiting: () => number): Promise<void> => {
-    await (this.#rounds.isQuiet ? nextTurn() : this.#endOfRound());
+    if (!this.#isHurried) await (this.#rounds.isQuiet ? nextTurn() : this.#endOfRound());
+    this.#isHurried = false;
     this.#rounds.sent(waiting());
   };
 
-  /** Ends the wait: there is a full message, or nothing more will come. */
+  /** Ends the wait, or spares the next: there is a full message, or nothing more will come. */
   hurry(): void {
+    this.#isHurried = true;
     this.#release?.();
   }
 

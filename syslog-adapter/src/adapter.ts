@@ -16,6 +16,7 @@ import {
   type Log,
   Metrics,
   observability,
+  Rounds,
   readTls,
   systemClock,
 } from '@standpipe/plumbing';
@@ -28,6 +29,8 @@ import { Notices } from './notices.ts';
 import { Rfc5424Writer } from './rfc5424.ts';
 import { Subscriptions } from './subscriptions.ts';
 
+/** How long a line may wait for others of its app. The original's agent lets it wait as long. */
+const ROUND_MS = 100;
 /** How long drains may write what waits when the process ends; it has 10 s in all. */
 const DRAIN_LIMIT_MS = 3000;
 
@@ -61,6 +64,7 @@ export async function startAdapter(
       log,
       clock: systemClock,
       bufferSize: config.bufferSize,
+      rounds: new Rounds({ ms: ROUND_MS }),
       onLost: (binding, count) => notices?.lost(binding, count),
     },
     { idleMs: config.idleMs },

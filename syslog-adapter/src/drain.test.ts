@@ -1,4 +1,4 @@
-import { Metrics } from '@standpipe/plumbing';
+import { Metrics, Rounds } from '@standpipe/plumbing';
 import { eventually, ManualClock, spyLog } from '@standpipe/plumbing/testing';
 import { Batch, scanBatch } from '@standpipe/protos';
 import { encodeBatch, numberedLog, randomFrom } from '@standpipe/protos/testing';
@@ -144,6 +144,7 @@ function started(bufferSize: number, options: { clock?: ManualClock } = {}) {
     log,
     clock: options.clock ?? { now: () => 0, sleep: () => turn() },
     bufferSize,
+    rounds: new Rounds(),
     onLost: () => {},
   });
   const batch = new Batch();

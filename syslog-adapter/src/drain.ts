@@ -4,6 +4,9 @@
  *     envelopes ──▶ BoundedQueue ──▶ text, up to 64 KiB ──▶ DrainWriter
  *                   drops oldest     sent again until it is taken
  *
+ * A write costs as much as dozens of lines, so an adapter that has many writes in rounds: what
+ * comes for a drain within one leaves together (plumbing's pace.ts).
+ *
  * Envelopes wait as bytes and become text only when the writer takes them, so a drain that is away
  * costs no formatting. While it is slow or away, exactly the oldest envelopes of the queue drop;
  * they are counted under its URL, and the app is told in its own log.
@@ -15,7 +18,14 @@
  */
 
 import assert from 'node:assert/strict';
-import { Backoff, BoundedQueue, type Clock, type Log } from '@standpipe/plumbing';
+import {
+  Backoff,
+  BoundedQueue,
+  type Clock,
+  type Log,
+  Pace,
+  type Rounds,
+} from '@standpipe/plumbing';
 import { type Batch, FieldReader, PackedBatch } from '@standpipe/protos';
 import type { DrainBinding } from './bindings.ts';
 import type { FrameBuffer } from './framing.ts';
@@ -40,6 +50,8 @@ export interface DrainContext {
   readonly clock: Clock;
   /** The most envelopes that wait for one drain. */
   readonly bufferSize: number;
+  /** In which the drains write. */
+  readonly rounds: Rounds;
   /** Hears of envelopes that an app lost. */
   readonly onLost: (binding: DrainBinding, count: number) => void;
 }
@@ -51,6 +63,7 @@ export class Drain {
   readonly #counters: DrainCounters;
   readonly #style: MessageStyle;
   readonly #queue: BoundedQueue<PackedBatch>;
+  readonly #pace: Pace;
   readonly #fields = new FieldReader();
   readonly #backoff = new Backoff({ firstMs: 1, maxMs: 15_000 });
   readonly #cut = new AbortController();
@@ -75,6 +88,7 @@ export class Drain {
       join: PackedBatch.concat,
       onDrop: (count) => this.#dropped(count),
     });
+    this.#pace = new Pace(context.rounds);
     this.#running = this.#run();
   }
 
@@ -112,10 +126,11 @@ export class Drain {
   accept(batch: Batch): void {
     const count = this.#pickedCount;
     this.#pickedCount = 0;
-    if (count === batch.count) {
-      this.#queue.put(batch.pack());
-      return;
-    }
+    if (count === batch.count) this.#put(batch.pack());
+    else this.#put(this.#copyOf(batch, count));
+  }
+
+  #copyOf(batch: Batch, count: number): PackedBatch {
     const { frameStart, end, bytes } = batch;
     let size = 0;
     for (let place = 0; place < count; place += 1) {
@@ -128,12 +143,24 @@ export class Drain {
       const index = this.#picked[place] as number;
       at += bytes.copy(part, at, frameStart[index], end[index]);
     }
-    this.#queue.put(new PackedBatch(part, count));
+    return new PackedBatch(part, count);
+  }
+
+  /** Whether to wait for more would make no larger a write, or lose something. */
+  #isFull(): boolean {
+    const { byteLength, count, maxCount } = this.#queue;
+    return byteLength >= PIECE_BYTES || count >= maxCount / 2;
+  }
+
+  #put(part: PackedBatch): void {
+    this.#queue.put(part);
+    if (this.#isFull()) this.#pace.hurry();
   }
 
   /** Takes nothing more, writes what waits, and closes. */
   async close(): Promise<void> {
     this.#queue.close();
+    this.#pace.hurry();
     await this.#running;
     await this.#writer[Symbol.asyncDispose]();
   }
@@ -141,6 +168,7 @@ export class Drain {
   /** Ends a close that takes too long: what is not written yet is dropped, and counted. */
   cut(): void {
     this.#cut.abort();
+    this.#pace.hurry();
     this.#writer.cut();
   }
 
@@ -148,6 +176,7 @@ export class Drain {
     const queue = this.#queue;
     for (;;) {
       await queue.whenReady();
+      if (!this.#isFull() && !queue.closed) await this.#pace.gather(() => queue.count);
       const isCut = this.#cut.signal.aborted;
       const item = isCut ? undefined : queue.take(Number.POSITIVE_INFINITY, PIECE_BYTES);
       if (item === undefined) break; // Closed and empty, or cut.

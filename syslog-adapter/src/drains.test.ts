@@ -1,4 +1,4 @@
-import { Metrics, systemClock } from '@standpipe/plumbing';
+import { Metrics, Rounds, systemClock } from '@standpipe/plumbing';
 import { eventually, spyLog } from '@standpipe/plumbing/testing';
 import { encodeBatch, numberedLog } from '@standpipe/protos/testing';
 import test from 'ava';
@@ -23,6 +23,7 @@ test('when too much waits for all drains, the fullest drops its oldest, and coun
       log: spyLog(),
       clock: systemClock,
       bufferSize: 1_000_000,
+      rounds: new Rounds(),
       onLost: () => {},
     },
     { idleMs: 60_000, waitingBytesMax: 1_000_000 },
