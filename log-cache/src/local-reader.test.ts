@@ -225,3 +225,28 @@ test('gives batches that later reads do not write over', async (t) => {
   await read('b');
   t.deepEqual(numbers(first), [1]);
 });
+
+test('tells of many sources while others are served, and sources come and go', async (t) => {
+  const count = 30_000;
+  const { put, reader, store } = testStore({ memoryLimitBytes: 64 * 2 ** 20, maxSources: count });
+  for (let n = 0; n < count; n += 1000) {
+    put(...Array.from({ length: 1000 }, (_, i) => line(`source ${n + i}`, n + i)));
+  }
+  let rounds = 0;
+  let isOver = false;
+  const others = async (): Promise<void> => {
+    while (!isOver) {
+      await new Promise((resolve) => setImmediate(resolve));
+      rounds += 1;
+      for (let n = 0; n < 50; n += 1) put(line(`new ${rounds} ${n}`, 1)); // Each in the place of one.
+    }
+  };
+  const told = reader.meta().finally(() => {
+    isOver = true;
+  });
+  const [{ sources }] = await Promise.all([told, others()]);
+  t.true(rounds > 1, `${rounds} rounds`);
+  t.is(store.sourceCount, count);
+  t.true(sources.size >= count);
+  t.true([...sources.values()].every((info) => info.count === 1));
+});

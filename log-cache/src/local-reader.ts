@@ -15,6 +15,7 @@ import { status } from '@grpc/grpc-js';
 import type { Counter, Metrics } from '@standpipe/plumbing';
 import { BatchBuilder, nowNanoseconds, PackedBatch } from '@standpipe/protos';
 import type { Cursor } from './cursor.ts';
+import type { MetaInfo } from './meta-info.ts';
 import { egressMetric } from './metrics.ts';
 import { SlowFilterError } from './pattern.ts';
 import { canceled } from './read-error.ts';
@@ -27,6 +28,7 @@ import {
   type ReadRequest,
   type ReadResult,
 } from './reader.ts';
+import { Slice } from './slice.ts';
 import type { Store } from './store.ts';
 import { Turns } from './turns.ts';
 import { Walk } from './walk.ts';
@@ -64,7 +66,16 @@ export class LocalReader implements Reader {
   }
 
   async meta(_localOnly = true): Promise<MetaResult> {
-    return { sources: this.#store.meta(), unreachable: [] };
+    const sources = new Map<string, MetaInfo>();
+    const slice = new Slice();
+    slice.begin();
+    for (const source of this.#store.sources) {
+      sources.set(source.id, source.meta()); // Before the pause, in which it may be forgotten.
+      if (!slice.isOver(0)) continue;
+      await this.#turns.next();
+      slice.begin();
+    }
+    return { sources, unreachable: [] };
   }
 
   async #gather(sourceId: string, query: Query, gone?: AbortSignal): Promise<PackedBatch> {

@@ -11,7 +11,7 @@ const EDGES = [0n, 1n, 127n, 128n, 2n ** 32n - 1n, 2n ** 32n, 2n ** 63n - 1n];
 const TIMES = [...EDGES, -1n, -(2n ** 32n), -(2n ** 63n), 1_700_000_000_123_456_789n];
 
 for (const seed of [1, 2, 3]) {
-  test(`writes meta as protobufjs reads it, and reads what it writes, seed ${seed}`, (t) => {
+  test(`writes meta as protobufjs reads it, and reads what it writes, seed ${seed}`, async (t) => {
     const random = randomFrom(seed);
     const sources = new Map<string, MetaInfo>();
     const plain: Record<string, object> = Object.create(null);
@@ -30,7 +30,7 @@ for (const seed of [1, 2, 3]) {
       };
     }
     const expected = MetaResponse.toObject(MetaResponse.create({ meta: plain }), OF_STRINGS);
-    const bytes = encodeMetaResponse(sources);
+    const bytes = await encodeMetaResponse(sources);
     t.deepEqual(MetaResponse.toObject(MetaResponse.decode(bytes), OF_STRINGS), expected);
     t.deepEqual(decodeMetaResponse(bytes), sources);
     const theirs = Buffer.from(MetaResponse.encode(MetaResponse.create({ meta: plain })).finish());
@@ -40,8 +40,8 @@ for (const seed of [1, 2, 3]) {
 
 const OF_STRINGS = { longs: String, defaults: true };
 
-test('an answer without sources is no byte, and what is no answer is refused', (t) => {
-  t.is(encodeMetaResponse(new Map()).length, 0);
+test('an answer without sources is no byte, and what is no answer is refused', async (t) => {
+  t.is((await encodeMetaResponse(new Map())).length, 0);
   t.is(decodeMetaResponse(Buffer.alloc(0)).size, 0);
   t.throws(() => decodeMetaResponse(Buffer.from([0x0a, 0x05])), { instanceOf: MalformedError });
 });
@@ -53,3 +53,38 @@ test('two shares of a source add up', (t) => {
     t.like(sum, { count: 11, expired: 2, oldest: -5n, newest: 2n ** 40n });
   }
 });
+
+for (const seed of [1, 2, 3]) {
+  test(`reads meta as protobufjs does or refuses it, whatever was done to it, seed ${seed}`, async (t) => {
+    const random = randomFrom(seed);
+    const info = { count: 300, expired: 2 ** 40, oldest: -1n, newest: 1_700_000_000_000_000_000n };
+    const sources = new Map(['a', 'a longer id', ''].map((id) => [id, MetaInfo.of(info)]));
+    const whole = await encodeMetaResponse(sources);
+    const seen = { read: 0, refused: 0 };
+    for (let round = 0; round < 3000; round += 1) {
+      const bytes = Buffer.from(whole.subarray(0, whole.length - random(2) * random(whole.length)));
+      for (let changes = random(3); changes > 0; changes -= 1) {
+        bytes[random(bytes.length)] = random(256);
+      }
+      const ours = readOrRefused(() => decodeMetaResponse(bytes));
+      const theirs = readOrRefused(() => MetaResponse.decode(bytes));
+      seen[ours === undefined ? 'refused' : 'read'] += 1;
+      if (ours === undefined || theirs === undefined) continue;
+      const counts = Object.entries(theirs.meta).map(([id, { count }]) => [id, Number(count ?? 0)]);
+      t.deepEqual(
+        [...ours].map(([id, { count }]) => [id, count]),
+        counts,
+        bytes.toString('hex'),
+      );
+    }
+    t.true(seen.read > 300 && seen.refused > 300, JSON.stringify(seen));
+  });
+}
+
+function readOrRefused<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch {
+    return undefined; // Each has its own errors.
+  }
+}

@@ -8,6 +8,7 @@
 
 import { encodeVarint, encodeVarint64, FieldReader, varintSize } from '@standpipe/protos';
 import { MalformedError } from './messages.ts';
+import { writeInSlices } from './meta-bytes.ts';
 import { MetaInfo, type MetaWords } from './meta-info.ts';
 
 const ENTRY_TAG = 0x0a;
@@ -24,13 +25,13 @@ const INFO_BYTES_MAX = 44;
 /** The tags and lengths around the id and the info. */
 const FRAMES_BYTES_MAX = 3 + 5 + 5 + 1;
 
-export function encodeMetaResponse(sources: ReadonlyMap<string, MetaInfo>): Buffer {
+export async function encodeMetaResponse(sources: ReadonlyMap<string, MetaInfo>): Promise<Buffer> {
   let bytesMax = 0;
   for (const id of sources.keys()) bytesMax += 3 * id.length + INFO_BYTES_MAX + FRAMES_BYTES_MAX;
   const bytes = Buffer.allocUnsafe(bytesMax);
   const info = Buffer.alloc(INFO_BYTES_MAX);
   let at = 0;
-  for (const [id, meta] of sources) {
+  await writeInSlices(sources, ([id, meta]) => {
     const infoBytes = writeInfo(info, meta);
     const idBytes = Buffer.byteLength(id);
     const keyBytes = 1 + varintSize(idBytes) + idBytes;
@@ -43,7 +44,7 @@ export function encodeMetaResponse(sources: ReadonlyMap<string, MetaInfo>): Buff
     bytes[at + 1] = infoBytes;
     at += 2;
     at += info.copy(bytes, at, 0, infoBytes);
-  }
+  });
   return bytes.subarray(0, at);
 }
 
@@ -104,8 +105,8 @@ class InfoReader implements MetaWords {
       wholeEnd(bytes, fields);
       const { high, low } = fields;
       const tag = (fields.field << 3) | fields.wireType;
-      if (tag === COUNT_TAG) this.count = high * WORD + low;
-      else if (tag === EXPIRED_TAG) this.expired = high * WORD + low;
+      if (tag === COUNT_TAG) this.count = (high | 0) * WORD + low;
+      else if (tag === EXPIRED_TAG) this.expired = (high | 0) * WORD + low;
       else if (tag === OLDEST_TAG) {
         this.oldestHigh = high | 0;
         this.oldestLow = low;

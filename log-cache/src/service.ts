@@ -101,7 +101,7 @@ function egress({ local, cluster }: ServiceOptions): GrpcService {
       meta: unary(async ({ request }) => {
         const { localOnly } = decodeMetaRequest(request);
         const { sources, unreachable } = await cluster.meta(localOnly);
-        return { value: metaResponse(sources), unreachable };
+        return { value: await metaResponse(sources), unreachable };
       }),
     },
   };

@@ -130,8 +130,8 @@ export class Store {
     return this.#sources.size;
   }
 
-  /** Every source, with how many of its envelopes were given up. */
-  get sources(): Iterable<Pick<Source, 'id' | 'expired'>> {
+  /** Every source. They may come and go while they are walked: what is shown is there then. */
+  get sources(): Iterable<Pick<Source, 'id' | 'expired' | 'meta'>> {
     return this.#all;
   }
 

@@ -6,7 +6,9 @@
  */
 
 import { type ConstantText, constantText, JsonWriter, type PackedBatch } from '@standpipe/protos';
+import { writeInSlices } from '../meta-bytes.ts';
 import type { MetaInfo } from '../meta-info.ts';
+import { inOrder } from './id-order.ts';
 
 const META = constantText('{"meta":{');
 const COUNT = constantText(':{"count":"');
@@ -29,12 +31,12 @@ export function readBody(batch: PackedBatch, writer: JsonWriter): Buffer {
   return writer.raw('{"envelopes":').batch(batch.bytes).raw('}\n').take();
 }
 
-export function metaBody(sources: ReadonlyMap<string, MetaInfo>): Buffer {
+export function metaBody(sources: ReadonlyMap<string, MetaInfo>): Promise<Buffer> {
   return writtenMeta(sources, writeMetaEntry);
 }
 
 /** Meta as the original's auth proxy writes it: names in camel case, and what is zero left out. */
-export function proxyMetaBody(sources: ReadonlyMap<string, MetaInfo>): Buffer {
+export async function proxyMetaBody(sources: ReadonlyMap<string, MetaInfo>): Promise<Buffer> {
   return sources.size === 0 ? Buffer.from('{}\n') : writtenMeta(sources, writeProxyMetaEntry);
 }
 
@@ -55,14 +57,17 @@ export function infoBody(version: string, uptimeSeconds: number): Buffer {
 
 type WriteEntry = (writer: JsonWriter, info: MetaInfo) => void;
 
-function writtenMeta(sources: ReadonlyMap<string, MetaInfo>, writeEntry: WriteEntry): Buffer {
+async function writtenMeta(
+  sources: ReadonlyMap<string, MetaInfo>,
+  writeEntry: WriteEntry,
+): Promise<Buffer> {
   const writer = new JsonWriter().constant(META);
   let separator = NOTHING;
-  for (const id of inOrder(sources.keys())) {
+  await writeInSlices(inOrder(sources.keys()), (id) => {
     writer.constant(separator).string(id);
     writeEntry(writer, sources.get(id) as MetaInfo); // Each is there.
     separator = COMMA;
-  }
+  });
   return writer.constant(END_OF_META).take();
 }
 
@@ -92,28 +97,4 @@ function writeProxyMetaEntry(writer: JsonWriter, info: MetaInfo): void {
 /** The upper word of a number that is below 2^53. */
 function highOf(value: number): number {
   return Math.floor(value / 2 ** 32);
-}
-
-/** From here on JavaScript's order of strings is not that of their code points. */
-const HIGH_UNIT = /[\ud800-\uffff]/;
-
-function inOrder(ids: Iterable<string>): readonly string[] {
-  const all = [...ids];
-  return all.some((id) => HIGH_UNIT.test(id)) ? all.sort(compareCodePoints) : all.sort();
-}
-
-/** JavaScript compares UTF-16: that differs where a surrogate meets U+E000 to U+FFFF. */
-function compareCodePoints(a: string, b: string): number {
-  const length = Math.min(a.length, b.length);
-  for (let at = 0; at < length; at += 1) {
-    const aUnit = a.charCodeAt(at);
-    const bUnit = b.charCodeAt(at);
-    if (aUnit !== bUnit) return rankOfUnit(aUnit) - rankOfUnit(bUnit);
-  }
-  return a.length - b.length;
-}
-
-/** Moves surrogates, of which all higher code points are made, behind all other units. */
-function rankOfUnit(unit: number): number {
-  return unit >= 0xd800 && unit < 0xe000 ? unit + 0x10000 : unit;
 }

@@ -203,7 +203,7 @@ async function answerMeta(
   const timeoutMs = timeoutOf(ctx.get('Grpc-Timeout'));
   const { localOnly } = metaParams(await readForm(ctx));
   const { sources, unreachable } = await answerOf(ctx, timeoutMs, () => reader.meta(localOnly));
-  const body = bodyOf(visible(sources, viewOf(ctx)));
+  const body = await bodyOf(visible(sources, viewOf(ctx)));
   await answerResult(ctx, { body, unreachable, compression });
 }
 
@@ -215,7 +215,8 @@ async function answerProxyMeta(
   try {
     const { sources, unreachable } = await reader.meta(false);
     tellMissing(ctx, unreachable);
-    answer(ctx, 200, await compression.of(ctx, bodyOf(visible(sources, viewOf(ctx)))));
+    const body = await bodyOf(visible(sources, viewOf(ctx)));
+    answer(ctx, 200, await compression.of(ctx, body));
     ctx.set('Content-Type', 'text/plain; charset=utf-8'); // What Go makes of it.
   } catch (error) {
     if (!(error instanceof ReadError)) throw error;

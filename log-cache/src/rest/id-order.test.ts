@@ -1,0 +1,43 @@
+import { randomFrom } from '@standpipe/protos/testing';
+import test from 'ava';
+import { inOrder } from './id-order.ts';
+
+for (const seed of [1, 2, 3]) {
+  test(`ids stand in the order of their bytes in UTF-8, seed ${seed}`, (t) => {
+    const random = randomFrom(seed);
+    const letters = [
+      'a',
+      'b',
+      'A',
+      '0',
+      '-',
+      '\0',
+      '\x7e',
+      '\x7f',
+      '\x80',
+      'ü',
+      '\uffee',
+      '\u{1f600}',
+    ];
+    const ids = new Set(['']);
+    for (let n = 0; n < 3000; n += 1) {
+      const few = letters.slice(0, 2 + random(letters.length));
+      ids.add(Array.from({ length: random(9) }, () => few[random(few.length)]).join(''));
+    }
+    const expected = [...ids].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+    const ordered = inOrder(ids);
+    t.is(ordered.length, expected.length);
+    t.is(
+      ordered.find((id, at) => id !== expected[at]),
+      undefined,
+    );
+  });
+}
+
+test('more than there is room for beside five letters are in order as well', (t) => {
+  const ids = Array.from({ length: 2 ** 18 + 2 }, (_, n) => `${(n * 7919) % (2 ** 18 + 2)}`);
+  const ordered = inOrder(ids);
+  t.is(ordered.length, ids.length);
+  t.true(ordered.every((id, at) => at === 0 || (ordered[at - 1] as string) < id));
+  t.deepEqual(inOrder([]), []);
+});
