@@ -10,7 +10,7 @@ import { quantile } from './functions/sums.ts';
 import { LABELS_WORK, sortInTurns } from './in-turns.ts';
 import type { Labels } from './labels.ts';
 import { isLabelName, METRIC_NAME } from './names.ts';
-import { type Grid, merged, Row } from './rows.ts';
+import { type Grid, mapRows, merged, Row } from './rows.ts';
 import { sampleOffset } from './sample-offset.ts';
 import type { Pace } from './series.ts';
 
@@ -165,7 +165,8 @@ async function choose(
   const results: Row[] = [];
   const isTop = op === 'topk';
   for (const { rows } of groups) {
-    const chosen = on.hold(rows.map(({ labels }) => Row.empty(labels, param.length)));
+    const empty = ({ labels }: Row): Row => Row.empty(labels, param.length);
+    const chosen = on.hold(await mapRows(on.pace, rows, empty));
     for (let step = 0; step < param.length; step += 1) {
       const indexes = [...rows.keys()].filter((index) => rows[index]?.has(step));
       const at = { indexes, step, param: param[step] as number };
@@ -192,10 +193,13 @@ async function wantedOf(
   const { indexes, step, param } = at;
   if (op === 'limit_ratio') {
     const ratio = Math.max(-1, Math.min(1, param));
-    return indexes.filter((index) => {
+    const drawn: number[] = [];
+    for (const index of indexes) {
       const offset = sampleOffset(rows[index]?.labels.key ?? '');
-      return ratio >= 0 ? offset < ratio : offset >= 1 + ratio;
-    });
+      if (ratio >= 0 ? offset < ratio : offset >= 1 + ratio) drawn.push(index);
+      if (pace.isDue(LABELS_WORK)) await pace.pause();
+    }
+    return drawn;
   }
   if (!(Math.abs(param) < 2 ** 63)) {
     throw failed(`Scalar value ${plainNumber(param)} overflows int64`);

@@ -158,7 +158,7 @@ async function pairwise(on: Evaluator, expr: Binary, sides: Sides): Promise<Row[
           result.set(step, isFilter ? left : value);
         }
         if (!result.isEmpty) results.push(result);
-        if (on.pace.isDue(grid.count)) await on.pace.pause();
+        if (on.pace.isDue(LABELS_WORK + grid.count)) await on.pace.pause();
       }
     }
   }

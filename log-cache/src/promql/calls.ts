@@ -12,7 +12,7 @@ import {
   type NumberFunction,
 } from './functions/number.ts';
 import { RANGE_FUNCTIONS, type RangeFunction } from './functions/range.ts';
-import { sortInTurns } from './in-turns.ts';
+import { LABELS_WORK, sortInTurns } from './in-turns.ts';
 import { NO_LABELS } from './labels.ts';
 import { type Grid, mapRows, merged, presentAt, Row, timeAt } from './rows.ts';
 import type { Pace } from './series.ts';
@@ -123,7 +123,7 @@ async function overNumbers(
       if (value !== undefined) made.set(step, value);
     }
     result.push(made);
-    if (on.pace.isDue(grid.count)) await on.pace.pause();
+    if (on.pace.isDue(LABELS_WORK + grid.count)) await on.pace.pause();
   }
   on.release(rows);
   return merged(on.pace, result);
@@ -174,7 +174,7 @@ async function overRanges(
     on.pace.hold(-times.length);
     if (row.isEmpty) on.pace.hold(-grid.count);
     else rows.push(row);
-    if (on.pace.isDue(grid.count)) await on.pace.pause();
+    if (on.pace.isDue(LABELS_WORK + grid.count)) await on.pace.pause();
   }
   return merged(on.pace, rows, { strict: true });
 }

@@ -51,6 +51,9 @@ const WORD = 2 ** 32;
 /** So that the sum of a hundred is exact. */
 const WEIGHT_MAX = 2 ** 46;
 
+/** What it costs, in steps of work, to decode labels that were not seen before, or to make a series. */
+const NEW_WORK = 100;
+
 /** The names that a log's two types stand for. */
 const LOG_TYPES = [
   { text: 'OUT', isWanted: true },
@@ -62,8 +65,8 @@ export class Collector {
   readonly kinds: number;
   /** How many samples there are. */
   count = 0;
-  /** Steps of work that matching has taken. */
-  matchingWork = 0;
+  /** Steps of work that there was besides a look at each envelope: matching, and making series. */
+  extraWork = 0;
 
   readonly #matchers: readonly Matcher[];
   readonly #nameMatchers: readonly Matcher[];
@@ -213,7 +216,7 @@ export class Collector {
 
   #isMatch(matcher: Matcher, value: string): boolean {
     const isMatch = matcher.matches(value);
-    this.matchingWork += matcher.takeWork();
+    this.extraWork += matcher.takeWork();
     return isMatch;
   }
 
@@ -228,6 +231,7 @@ export class Collector {
     }
     const known = this.#bases.get(sum);
     if (known !== undefined) return known;
+    this.extraWork += NEW_WORK;
     const base = { labels: labelsOf(envelope), series: new Map() };
     this.#bases.set(sum, base);
     if (this.#bases.size > SERIES_MAX) throw tooMany();
@@ -237,6 +241,7 @@ export class Collector {
   #listOf(base: Base, name: Name, type: SeriesType): SampleList | undefined {
     const known = base.series.get(name);
     if (known !== undefined || base.series.has(name)) return known;
+    this.extraWork += NEW_WORK;
     const own: (readonly [string, string])[] =
       type === 'log'
         ? [

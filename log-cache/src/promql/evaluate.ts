@@ -10,7 +10,7 @@ import { aggregate } from './aggregate.ts';
 import type { Expr, MatrixSelector, Subquery, TimeShift, VectorSelector } from './ast.ts';
 import { binary } from './binary.ts';
 import { callFunction } from './calls.ts';
-import { mapInTurns, sortInTurns } from './in-turns.ts';
+import { LABELS_WORK, mapInTurns, sortInTurns } from './in-turns.ts';
 import { cumulated } from './log-lines.ts';
 import { tooManySamples } from './pacer.ts';
 import type { Grid, Row } from './rows.ts';
@@ -132,7 +132,7 @@ export class Evaluator {
         }
       }
       this.pace.hold(-times.length);
-      if (this.pace.isDue(grid.count + times.length)) await this.pace.pause();
+      if (this.pace.isDue(LABELS_WORK + grid.count + times.length)) await this.pace.pause();
       if (row.isEmpty) this.pace.hold(-grid.count);
       else rows.push(row);
     }

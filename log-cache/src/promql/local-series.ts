@@ -58,7 +58,7 @@ export class LocalSeries implements SeriesSource {
     let lastHigh = 0;
     let lastLow = 0;
     let seen = 0;
-    let matching = collector.matchingWork;
+    let extra = collector.extraWork;
     while (cursor.next()) {
       const { timeHigh, timeLow, kind } = cursor;
       const timeMs = secondMsOf(timeHigh, timeLow);
@@ -67,8 +67,8 @@ export class LocalSeries implements SeriesSource {
       seen = timeHigh === lastHigh && timeLow === lastLow ? seen + 1 : 1;
       lastHigh = timeHigh;
       lastLow = timeLow;
-      const work = WORK_PER_ENVELOPE + collector.matchingWork - matching;
-      matching = collector.matchingWork;
+      const work = WORK_PER_ENVELOPE + collector.extraWork - extra;
+      extra = collector.extraWork;
       if (!pace.isDue(work)) continue;
       pace.hold(collector.count - held);
       held = collector.count;

@@ -3,7 +3,8 @@
 import type { Labels } from './labels.ts';
 import type { Series, SeriesType } from './series.ts';
 
-const CAPACITY_AT_FIRST = 64;
+/** Few: a query may find tens of thousands of series that have one. */
+const CAPACITY_AT_FIRST = 8;
 
 export class SampleList {
   readonly labels: Labels;
