@@ -4,6 +4,7 @@ import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { eventually } from '@standpipe/plumbing/testing';
 import test, { type ExecutionContext } from 'ava';
+import type { IngressCaller } from '../clients/ingress.ts';
 import { readRest } from '../clients/readers.ts';
 import { type LoneDoppler, startLoneDoppler } from '../lone-doppler.ts';
 import { page, sumOf } from '../start/rates.ts';
@@ -54,6 +55,39 @@ test.serial('a Doppler that is killed has what its journal had, once', async (t)
   t.deepEqual((await held()).missing(sent), [], 'an orderly end after that keeps it, too');
 });
 
+// While it takes envelopes in and writes snapshots of a cache so small that it is full.
+test.serial(
+  'a Doppler that is killed under load has all that its journal had, without a hole',
+  async (t) => {
+    const settings = { LOG_CACHE_JOURNAL: 'true', MEMORY_LIMIT_BYTES: String(2 ** 20) };
+    const { doppler, caller } = await startDoppler(t, settings);
+    for (let kill = 1; kill <= 3; kill += 1) {
+      const source = `load ${kill}`;
+      const load = sendAll(caller(), source);
+      await eventually(async () => sumOf(await page(doppler), 'log_cache_snapshots') >= 1);
+      const began = load.sent;
+      await eventually(() => load.sent > began + 500 * kill);
+      const written = sumOf(await page(doppler), 'log_cache_journal_written');
+      await doppler.kill();
+      const sent = await load.ended;
+      await doppler.start();
+
+      const after = await readRest(`http://${doppler.address('http')}`, source);
+      t.deepEqual(after.repeated(), [], `after kill ${kill}`);
+      const gone = after.missing(sent);
+      // What has expired are the first; often, nothing is lost.
+      const expired = gone.findIndex((number, index) => number !== index);
+      const lost = expired === -1 ? [] : gone.slice(expired);
+      t.true(after.size > 0);
+      t.true(
+        (lost[0] ?? sent) >= written,
+        `kill ${kill}: ${lost[0]} is lost, ${written} were written`,
+      );
+      t.deepEqual(lost, range(sent - lost.length, sent), 'only the last are lost');
+    }
+  },
+);
+
 test.serial('a Doppler starts with a torn snapshot, tells of it and sets it aside', async (t) => {
   const { doppler, send, held, lines, folder } = await startDoppler(t, {});
   await send(range(0, 10));
@@ -64,6 +98,27 @@ test.serial('a Doppler starts with a torn snapshot, tells of it and sets it asid
   t.true((await readdir(folder)).includes('snapshot.foreign'));
   t.true(lines.some((line) => line.includes('could not be read whole')));
 });
+
+/** Sends numbers to a source, a hundred at a time, until the other end is gone. */
+function sendAll(
+  caller: IngressCaller,
+  source: string,
+): { readonly sent: number; readonly ended: Promise<number> } {
+  const load = { sent: 0, ended: Promise.resolve(0) };
+  const run = async (): Promise<number> => {
+    using open = caller;
+    try {
+      for (;;) {
+        await open.send(source, range(load.sent, load.sent + 100));
+        load.sent += 100;
+      }
+    } catch {
+      return load.sent + 100; // The last may have come.
+    }
+  };
+  load.ended = run();
+  return load;
+}
 
 async function startDoppler(
   t: ExecutionContext,
