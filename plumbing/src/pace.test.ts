@@ -92,6 +92,27 @@ test('rounds are the same for all: those who wait go on in one turn, and another
   await t.notThrowsAsync(atLast);
 });
 
+for (const [messages, lastsMs] of [
+  [4, 1],
+  [300, 60],
+  [5000, 100],
+] as const) {
+  test(`after a round with ${messages} messages one lasts ${lastsMs} ms`, async (t) => {
+    const clock = { ms: 0 };
+    const rounds = new Rounds({ ms: 1, prompt: 1, now: () => clock.ms });
+    t.true(rounds.isQuiet);
+    const waiting = Array.from({ length: messages }, () => {
+      return new Promise<void>((resolve) => rounds.atEnd(resolve));
+    });
+    await Promise.all(waiting);
+    rounds.sent(1);
+    clock.ms = lastsMs - 0.5;
+    t.false(rounds.isQuiet);
+    clock.ms = lastsMs;
+    t.true(rounds.isQuiet);
+  });
+}
+
 /** Rounds that end when they are told to. */
 class ManualRounds extends Rounds {
   #waiting: (() => void)[] = [];

@@ -9,7 +9,8 @@
  * callback, at both ends. So a process that has sent some items within a round keeps what comes
  * then for the end of the round, and it leaves together; a process that sends little sends it at
  * once. Rounds are the same for all streams of a process: their messages leave in one turn, and so
- * in few packets. A full message waits for nothing.
+ * in few packets. A full message waits for nothing. A round that had many messages makes the next
+ * one longer, so that those of a thousand streams cost a twentieth of a core, not half of one.
  *
  * Nothing is lost here: what waits does so in its stream's queue. There is one timer, and only
  * while anybody waits.
@@ -18,7 +19,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
 export interface RoundsOptions {
-  /** How long an item may wait for others. Default 20 ms. */
+  /** How long an item waits for others, as long as few streams have any. Default 20 ms. */
   readonly ms?: number;
   /** So many items of a round leave at once. Default 20. */
   readonly prompt?: number;
@@ -27,11 +28,17 @@ export interface RoundsOptions {
 }
 
 const MS_DEFAULT = 20;
+/** However many streams there are, nothing waits for longer; as in Loggregator v107.0.21. */
+const MS_MAX = 100;
+/** A message costs about a twentieth of this. */
+const MS_PER_MESSAGE = 0.2;
 const PROMPT_DEFAULT = 20;
 
 /** The rounds of all streams of a process. */
 export class Rounds {
   readonly #ms: number;
+  /** How long this round lasts. */
+  #lastsMs: number;
   readonly #prompt: number;
   readonly #now: () => number;
   #beganAt = Number.NEGATIVE_INFINITY;
@@ -40,6 +47,7 @@ export class Rounds {
 
   constructor({ ms, prompt, now }: RoundsOptions = {}) {
     this.#ms = ms ?? MS_DEFAULT;
+    this.#lastsMs = this.#ms;
     this.#prompt = prompt ?? PROMPT_DEFAULT;
     this.#now = now ?? (() => performance.now());
   }
@@ -47,7 +55,7 @@ export class Rounds {
   /** Whether what waits may leave at once, since little has left in this round. */
   get isQuiet(): boolean {
     const now = this.#now();
-    if (now - this.#beganAt >= this.#ms && this.#waiting.length === 0) this.#begin(now);
+    if (now - this.#beganAt >= this.#lastsMs && this.#waiting.length === 0) this.#begin(now);
     return this.#sent < this.#prompt && this.#waiting.length === 0;
   }
 
@@ -59,18 +67,19 @@ export class Rounds {
   /** Calls back at the end of this round. */
   atEnd(listener: () => void): void {
     if (this.#waiting.push(listener) > 1) return;
-    setTimeout(this.#end, Math.max(0, this.#beganAt + this.#ms - this.#now()));
+    setTimeout(this.#end, Math.max(0, this.#beganAt + this.#lastsMs - this.#now()));
   }
 
   readonly #end = (): void => {
-    this.#begin(this.#now());
     const listeners = this.#waiting;
     this.#waiting = [];
+    this.#begin(this.#now(), listeners.length);
     for (const listener of listeners) listener();
   };
 
-  #begin(now: number): void {
+  #begin(now: number, messages = 0): void {
     this.#beganAt = now;
+    this.#lastsMs = Math.max(this.#ms, Math.min(MS_MAX, messages * MS_PER_MESSAGE));
     this.#sent = 0;
   }
 }
