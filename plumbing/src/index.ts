@@ -31,6 +31,7 @@ export {
   WINDOW_BYTES,
 } from './grpc.ts';
 export { guidOf } from './guid.ts';
+export { giveHeapRoom } from './heap-room.ts';
 export { type HttpListener, type HttpListenOptions, listenHttp } from './http.ts';
 export { countRefused } from './http-refused.ts';
 export { koaApp } from './koa-app.ts';

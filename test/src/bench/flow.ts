@@ -42,7 +42,7 @@ export interface ProcessUsage {
   readonly peakRssBytes: number;
 }
 
-const WARM_UP_SECONDS = 3;
+const WARM_UP_SECONDS = 6;
 const TURNS = 3;
 const SETTLED_MS = 150;
 const SETTLE_LIMIT_MS = 5000;

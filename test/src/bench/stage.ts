@@ -4,7 +4,8 @@
  *
  * Processes have the settings that they have in `npm start`, but for those that would bring
  * envelopes of their own into the count: their own metrics go nowhere. v1 subscribers have the
- * original's buffer.
+ * original's buffer. A Doppler's cache is small, so that it is full when the warm-up is over, as any
+ * is that has run for a day; while it fills, each envelope costs the first touch of its memory besides.
  */
 
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -17,10 +18,18 @@ import { ManagedProcess, type ProcessSpec } from '../process.ts';
 import { listenersOf, topology } from '../topology.ts';
 import { type Peer, Worker, type WorkerKind } from './worker.ts';
 
+/** Less than the load of any scenario's warm-up takes. */
+const CACHE_BYTES = 12 * 1024 * 1024;
+
 /** What keeps a process's own metrics out of the count; and there is nobody who would take them. */
 const SETTINGS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   metron: { STATSD_ADDRESS: '' },
-  doppler: { STATSD_ADDRESS: '', AGENT_GRPC_ADDRESS: '', EGRESS_BUFFER_SIZE: '50000' },
+  doppler: {
+    STATSD_ADDRESS: '',
+    AGENT_GRPC_ADDRESS: '',
+    EGRESS_BUFFER_SIZE: '50000',
+    MEMORY_LIMIT_BYTES: String(CACHE_BYTES),
+  },
   traffic_controller: { STATSD_ADDRESS: '', AGENT_GRPC_ADDRESS: '' },
   reverse_log_proxy: { STATSD_ADDRESS: '', AGENT_ADDR: '' },
   syslog_adapter: { STATSD_ADDRESS: '', AGENT_ADDRESS: '' },

@@ -1,7 +1,7 @@
 /**
  * One Doppler under a steady load for as long as is asked for: whether its memory stays flat, and
- * how long its event loop stood still. `--seconds 600` is what it is for; the cache is full after
- * some seconds, and what grows from then on is compared.
+ * how long its event loop stood still. `--seconds 600` is what it is for; what grows once the cache
+ * is full is compared.
  */
 
 import { readFile } from 'node:fs/promises';

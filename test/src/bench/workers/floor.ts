@@ -4,14 +4,15 @@
  *     load ──BatchSender──▶ grpc-js ──BatchedReceiver──▶ reader
  *
  * A bare grpc-js server with the mutual TLS and the windows of ours, which writes each message
- * unread to whoever subscribed. Nothing is scanned, kept, matched, bounded or counted, so it must
+ * unread to whoever subscribed; its heap has the room that ours have, for without it V8's mood halves
+ * or doubles what it takes. Nothing is scanned, kept, matched, bounded or counted, so it must
  * not be given more than its reader takes.
  */
 
 import { readFileSync } from 'node:fs';
 import type { Http2Server, Http2Session } from 'node:http2';
 import * as grpc from '@grpc/grpc-js';
-import { MAX_MESSAGE_BYTES, WINDOW_BYTES } from '@standpipe/plumbing';
+import { giveHeapRoom, MAX_MESSAGE_BYTES, WINDOW_BYTES } from '@standpipe/plumbing';
 import { egressService, ingressService } from '@standpipe/protos';
 import type { SinkOptions } from '../worker.ts';
 import { optionsOf, serve } from './serve.ts';
@@ -23,6 +24,7 @@ interface Insides {
 }
 
 const { tls } = optionsOf<SinkOptions>();
+giveHeapRoom();
 const server = new grpc.Server({
   'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
   'grpc.max_send_message_length': MAX_MESSAGE_BYTES,
