@@ -200,9 +200,11 @@ function mergeMeta(maps: readonly ReadonlyMap<string, MetaInfo>[]): ReadonlyMap<
   const [only] = maps;
   if (only && maps.length === 1) return only;
   const merged = new Map<string, MetaInfo>();
-  for (const [id, info] of maps.flatMap((map) => [...map])) {
-    const other = merged.get(id);
-    merged.set(id, other ? other.plus(info) : info);
+  for (const map of maps) {
+    for (const [id, info] of map) {
+      const other = merged.get(id);
+      merged.set(id, other ? other.plus(info) : info);
+    }
   }
   return merged;
 }

@@ -27,5 +27,11 @@ export function visible<V>(
   view: View | undefined,
 ): ReadonlyMap<string, V> {
   const seen = view?.sources;
-  return seen === undefined ? sources : new Map([...sources].filter(([id]) => seen.has(id)));
+  if (seen === undefined) return sources;
+  const shown = new Map<string, V>();
+  for (const id of seen) {
+    const told = sources.get(id);
+    if (told !== undefined) shown.set(id, told);
+  }
+  return shown;
 }

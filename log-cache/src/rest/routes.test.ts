@@ -1,12 +1,11 @@
 import http from 'node:http';
 import { gunzipSync } from 'node:zlib';
 import { status } from '@grpc/grpc-js';
-import { createLogger, koaApp, listenHttp, Metrics } from '@standpipe/plumbing';
-import { eventually } from '@standpipe/plumbing/testing';
+import { createLogger, koaApp, listenHttp } from '@standpipe/plumbing';
 import { longOf } from '@standpipe/protos/testing';
 import test, { type ExecutionContext } from 'ava';
 import { ReadError, type Reader, type ReadRequest } from '../reader.ts';
-import { counter, type EnvelopeInit, event, line, metricOf, testStore, timer } from '../testing.ts';
+import { counter, type EnvelopeInit, event, line, testStore, timer } from '../testing.ts';
 import { type LogCacheRoutesOptions, logCacheNotFound, logCacheRoutes } from './routes.ts';
 
 interface Response {
@@ -529,27 +528,6 @@ test('answers as gzip who asks for it, and only what is large', async (t) => {
   t.deepEqual(stamps(small.body), ['1']);
 });
 
-test('refuses a read when too much is on its way to slow clients, until they have it or leave', async (t) => {
-  const { put, reader } = testStore({ memoryLimitBytes: 64 * 2 ** 20 });
-  // More than a connection takes by itself.
-  for (let n = 0; n < 8; n += 1) put({ ...line('a', n), instance_id: 'x'.repeat(1_000_000) });
-  put(line('b', 1));
-  const metrics = new Metrics({ origin: 'test' });
-  const { ask, port } = await servedBy(t, reader, { metrics, answersBytesMax: 4_000_000 });
-  const slow = await new Promise<http.IncomingMessage>((resolve) => {
-    http.get({ port, path: '/api/v1/read/a', agent: false }, resolve);
-  });
-  slow.on('error', () => undefined);
-  const refused = await ask('/api/v1/read/b');
-  t.is(refused.status, 429);
-  t.regex(refused.body, /^\{"code":8,"message":"too much is on its way/);
-  t.is(metricOf(metrics, 'log_cache_reads_refused'), 1);
-  slow.destroy();
-  for (const path of ['/api/v1/read/b', '/api/v1/read/a?limit=3', '/api/v1/read/a?limit=3']) {
-    await eventually(async () => (await ask(path)).status === 200);
-  }
-});
-
 function stamps(body: string): string[] {
   const { batch } = JSON.parse(body).envelopes;
   return batch.map(({ timestamp }: { timestamp: string }) => timestamp);
@@ -569,7 +547,7 @@ async function servedBy(
   t: ExecutionContext,
   reader: Reader,
   { behind, ...options }: { readonly behind?: string } & LogCacheRoutesOptions = {},
-): Promise<{ ask: Ask; port: number }> {
+): Promise<{ ask: Ask }> {
   const log = createLogger('test', { level: 'silent' });
   const app = koaApp(log);
   app.use(logCacheRoutes(reader, { uptimeSeconds: () => 1585.9, ...options }));
@@ -579,10 +557,9 @@ async function servedBy(
       ctx.body = behind;
     });
   }
-  const listener = await listenHttp({ address: '127.0.0.1:0', app, log });
+  const listener = await listenHttp({ address: '127.0.0.1:0', app, log, headersMs: 60_000 });
   t.teardown(() => listener[Symbol.asyncDispose]());
-  const { port } = listener;
-  return { ask: (path, asked = {}) => request(port, path, asked), port };
+  return { ask: (path, asked = {}) => request(listener.port, path, asked) };
 }
 
 /** Asks with the path exactly as it is, which `fetch` would clean. */

@@ -1,0 +1,38 @@
+import http from 'node:http';
+import { koaApp, listenHttp, Metrics } from '@standpipe/plumbing';
+import { eventually } from '@standpipe/plumbing/testing';
+import test from 'ava';
+import { line, metricOf, testStore } from '../testing.ts';
+import { silent } from '../testing-cluster.ts';
+import { logCacheRoutes } from './routes.ts';
+
+test('refuses a read when too much is on its way to slow clients, until they leave', async (t) => {
+  const { put, reader } = testStore({ memoryLimitBytes: 64 * 2 ** 20 });
+  // In JSON each letter has six bytes: that is more than a connection takes by itself.
+  for (let n = 0; n < 8; n += 1) put({ ...line('a', n), instance_id: '\u0001'.repeat(1_000_000) });
+  put(line('b', 1));
+  const metrics = new Metrics({ origin: 'test' });
+  const log = silent();
+  const app = koaApp(log).use(logCacheRoutes(reader, { metrics, answersBytesMax: 4_000_000 }));
+  const listener = await listenHttp({ address: '127.0.0.1:0', app, log, headersMs: 60_000 });
+  t.teardown(() => listener[Symbol.asyncDispose]());
+  const { port } = listener;
+
+  const slow = await answerOf(port, '/api/v1/read/a');
+  slow.on('error', () => undefined);
+  const refused = await answerOf(port, '/api/v1/read/b');
+  refused.resume();
+  t.is(refused.statusCode, 429);
+  t.is(metricOf(metrics, 'log_cache_reads_refused'), 1);
+  slow.destroy();
+  for (const path of ['/api/v1/read/b', '/api/v1/read/a?limit=1', '/api/v1/read/a?limit=1']) {
+    await eventually(async () => (await answerOf(port, path)).resume().statusCode === 200);
+  }
+});
+
+/** An answer of which nothing is read yet. */
+function answerOf(port: number, path: string): Promise<http.IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    http.get({ port, path, agent: false }, resolve).on('error', reject);
+  });
+}
