@@ -24,7 +24,7 @@ export class SlowFilterError extends Error {
 
 const PATTERN_LENGTH_MAX = 8192;
 /** Repeats are written out when an expression is compiled: `a{3}` is `aaa`. */
-const WRITTEN_OUT_MAX = 20_000;
+const WRITTEN_OUT_MAX = 10_000;
 /** Instructions of the expression times bytes of the text: a match of so much takes a second. */
 const MATCH_WORK_MAX = 10_000_000;
 

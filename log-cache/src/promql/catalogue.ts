@@ -14,7 +14,7 @@ import { labelsText } from './format.ts';
 import { LABELS_WORK, mapInTurns, sortInTurns } from './in-turns.ts';
 import { JsonChunks, jsonText } from './json-chunks.ts';
 import { compareText } from './labels.ts';
-import type { Matcher } from './matcher.ts';
+import { type Matcher, PatternSizes } from './matcher.ts';
 import { METRIC_NAME } from './names.ts';
 import { TIME_MS_MAX, timeOf } from './params.ts';
 import { parse } from './parse.ts';
@@ -36,6 +36,9 @@ const METADATA: Readonly<Record<SeriesType, { readonly type: string; readonly he
   timer: { type: 'gauge', help: 'How long something took.' },
   log: { type: 'counter', help: 'Log lines that the cache holds.' },
 };
+
+/** So many `match[]` may be in one request. */
+const LISTS_MAX = 100;
 
 /** By the path below `/api/v1/`. */
 export const CATALOGUE: Readonly<Record<string, Handler>> = {
@@ -136,8 +139,10 @@ function labelsWork({ labels }: Series): number {
 function matchersOf(form: Form): readonly (readonly Matcher[])[] {
   // The brackets have been taken for what they mean in other parameters: one more, empty value.
   const texts = textParams(form, 'match').filter((text) => text !== '');
+  if (texts.length > LISTS_MAX) throw badData(`more than ${LISTS_MAX} match[] parameters`);
+  const sizes = new PatternSizes();
   return texts.map((text) => {
-    const expr = parse(text);
+    const expr = parse(text, sizes);
     if (expr.type === 'selector') return expr.matchers;
     throw badData(`invalid parameter "match[]": ${JSON.stringify(text)} is no selector`);
   });

@@ -7,7 +7,7 @@
  */
 
 import type { RE2JS } from 're2js';
-import { compiled } from '../pattern.ts';
+import { compiled, PatternError } from '../pattern.ts';
 import { failed } from './errors.ts';
 
 export type MatchOp = '=' | '!=' | '=~' | '!~';
@@ -15,6 +15,20 @@ export type MatchOp = '=' | '!=' | '=~' | '!~';
 const VERDICTS_MAX = 10_000;
 /** Instructions of an expression times length of a value: a match of so much takes 60 ms at worst. */
 const MATCH_WORK_MAX = 500_000;
+
+/** All expressions of one request together: compiling so much takes a tenth of a second. */
+const SIZES_MAX = 20_000;
+
+/** Bounds what compiling a request's matchers may take. Throws a PatternError. */
+export class PatternSizes {
+  #sum = 0;
+
+  add({ size }: Matcher): void {
+    this.#sum += size;
+    if (this.#sum <= SIZES_MAX) return;
+    throw new PatternError('there are too many, or too large, regular expressions');
+  }
+}
 
 /** A whole-value expression, compiled once. */
 export class Pattern {
@@ -24,6 +38,11 @@ export class Pattern {
   /** Throws a PatternError. */
   constructor(pattern: string) {
     this.#compiled = compiled(`^(?:${pattern})$`);
+  }
+
+  /** How many instructions it has. */
+  get size(): number {
+    return this.#compiled.programSize();
   }
 
   matches(value: string): boolean {
@@ -98,6 +117,11 @@ export class Matcher {
     const verdict = this.#pattern?.matches(value) === isWanted;
     if (this.#verdicts.size < VERDICTS_MAX) this.#verdicts.set(value, verdict);
     return verdict;
+  }
+
+  /** How many instructions its expression has, if it is one that is matched. */
+  get size(): number {
+    return this.#pattern?.size ?? 0;
   }
 
   /** Steps of work that matching has taken since this was last asked. */

@@ -238,6 +238,16 @@ test('what nests less is read', (t) => {
   t.is(parse(Array(490).fill('x').join('^')).type, 'binary');
 });
 
+test('all regular expressions of a query together have a size', (t) => {
+  const query = (count: number): string => `x{${Array(count).fill('a=~"(bc){900}"').join(',')}}`;
+  t.is(parse(query(5)).type, 'selector');
+  t.throws(() => parse(query(5000)), {
+    instanceOf: ParseError,
+    message: /there are too many, or too large, regular expressions/,
+  });
+  t.is(parse(`x{a=~"${'some-id|'.repeat(10_000)}"}`).type, 'selector', 'lists are none');
+});
+
 test('a query has a length', (t) => {
   t.throws(() => parse('1'.repeat(200_000)), {
     message: '1:1: parse error: the query is too long',

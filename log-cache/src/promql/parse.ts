@@ -17,6 +17,7 @@ import { check } from './check.ts';
 import { checkDepth, checkParentheses, DEPTH_MAX, TOO_DEEP } from './depth.ts';
 import { Mistake, ParseError } from './errors.ts';
 import { parseDuration, parseNumber, StringError, unquote } from './literals.ts';
+import { PatternSizes } from './matcher.ts';
 import type { Postfix } from './postfix.ts';
 import { type Item, isOperator, type Operator, putTogether } from './precedence.ts';
 import { selectorOf } from './selector.ts';
@@ -30,12 +31,15 @@ const LEVELS_MAX = OPERANDS_MAX + 100;
 /** How many levels it takes, at most, from an operand to what is inside its parentheses. */
 const LEVELS_PER_OPERAND = 3;
 
-/** Reads a query and checks its types. Throws a ParseError. */
-export function parse(text: string): Expr {
+/**
+ * Reads a query and checks its types; `sizes` is shared with others of the same request. Throws a
+ * ParseError.
+ */
+export function parse(text: string, sizes: PatternSizes = new PatternSizes()): Expr {
   try {
     if (text.length > QUERY_LENGTH_MAX) throw new Mistake(0, 'the query is too long');
     checkParentheses(text);
-    const expr = new Builder(text).build();
+    const expr = new Builder(text, sizes).build();
     checkDepth(expr);
     check(expr);
     return expr;
@@ -47,12 +51,14 @@ export function parse(text: string): Expr {
 
 class Builder {
   readonly #text: string;
+  readonly #sizes: PatternSizes;
   #depth = 0;
   /** How deep the grammar's tree is, where it is read. */
   #level = 0;
 
-  constructor(text: string) {
+  constructor(text: string, sizes: PatternSizes) {
     this.#text = text;
+    this.#sizes = sizes;
   }
 
   build(): Expr {
@@ -153,7 +159,7 @@ class Builder {
       case 'StringLiteral':
         return { type: 'string', value: this.#string(node), from, to };
       case 'VectorSelector':
-        return selectorOf(this.#text, node);
+        return selectorOf(this.#text, node, this.#sizes);
       case 'ParenExpr':
         if (first === undefined) break;
         return { type: 'paren', expr: this.#expr(first), from, to };

@@ -161,6 +161,7 @@ for (const [path, error] of [
   ['query?query=a;b', 'invalid semicolon separator in query'],
   ['series', 'no match[] parameter provided'],
   ['series?match[]=rate(x[1m])', 'invalid parameter "match[]": "rate(x[1m])" is no selector'],
+  [`series?${'match[]=x&'.repeat(101)}`, 'more than 100 match[] parameters'],
   ['labels?start=2&end=1', 'end timestamp must not be before start time'],
   ['labels?limit=x', 'limit must be a number'],
   ['query?query=1&timeout=x', 'cannot parse "x" to a valid duration'],
@@ -180,6 +181,18 @@ test('what can not be evaluated is 400, with a body that says why', async (t) =>
   const response = await ask(`/api/v1/query?query=${query}`);
   t.is(response.status, 400);
   t.like(await response.json(), { status: 'error', errorType: 'execution' });
+});
+
+test('what would hold more samples than there is room for is 400, too', async (t) => {
+  const { ask } = await served(t, EXAMPLE);
+  const query = encodeURIComponent('sum_over_time(vector(1)[100y:1s])');
+  const response = await ask(`/api/v1/query?query=${query}`);
+  t.is(response.status, 400);
+  t.deepEqual(await response.json(), {
+    status: 'error',
+    errorType: 'execution',
+    error: 'query processing would load too many samples into memory in query execution',
+  });
 });
 
 test('what takes too long is 500, as the original’s clients read it', async (t) => {

@@ -5,10 +5,10 @@ import { PatternError } from '../pattern.ts';
 import type { Span, VectorSelector } from './ast.ts';
 import { Mistake } from './errors.ts';
 import { StringError, unquote } from './literals.ts';
-import { Matcher, type MatchOp } from './matcher.ts';
+import { Matcher, type MatchOp, type PatternSizes } from './matcher.ts';
 import { METRIC_NAME, sanitised } from './names.ts';
 
-export function selectorOf(text: string, node: SyntaxNode): VectorSelector {
+export function selectorOf(text: string, node: SyntaxNode, sizes: PatternSizes): VectorSelector {
   const { from, to } = node;
   const identifier = node.getChild('Identifier');
   const braces = node.getChild('LabelMatchers');
@@ -26,7 +26,7 @@ export function selectorOf(text: string, node: SyntaxNode): VectorSelector {
   for (let child = braces?.firstChild; child; child = child.nextSibling) {
     if (child.name === 'QuotedLabelName') setName(stringOf(text, child));
     else if (child.name.endsWith('LabelMatcher')) {
-      const matcher = matcherOf(text, child);
+      const matcher = matcherOf(text, child, sizes);
       if (matcher.name === METRIC_NAME && identifier !== null) setName(matcher.value);
       matchers.push(matcher);
       spans.push({ from: child.from, to: child.to });
@@ -42,7 +42,7 @@ export function selectorOf(text: string, node: SyntaxNode): VectorSelector {
   return { type: 'selector', matchers, spans, offsetMs: 0, at: undefined, from, to };
 }
 
-function matcherOf(text: string, node: SyntaxNode): Matcher {
+function matcherOf(text: string, node: SyntaxNode, sizes: PatternSizes): Matcher {
   const [label, op, value] = [node.firstChild, node.getChild('MatchOp'), node.lastChild];
   if (label === null || op === null || value === null)
     throw new Mistake(node, 'unexpected matcher');
@@ -51,7 +51,9 @@ function matcherOf(text: string, node: SyntaxNode): Matcher {
   try {
     const given = stringOf(text, value);
     const isName = name === METRIC_NAME && operator === '=';
-    return new Matcher(name, operator, isName ? sanitised(given) : given);
+    const matcher = new Matcher(name, operator, isName ? sanitised(given) : given);
+    sizes.add(matcher);
+    return matcher;
   } catch (error) {
     if (!(error instanceof PatternError)) throw error;
     throw new Mistake(node, error.message);
