@@ -145,7 +145,7 @@ async function behindFrontDoor(
 async function served(t: ExecutionContext, reader: Reader): Promise<number> {
   const log = silent();
   const app = koaApp(log).use(logCacheRoutes(reader));
-  const listener = await listenHttp({ address: '127.0.0.1:0', app, log, headersMs: 60_000 });
+  const listener = await listenHttp({ address: '127.0.0.1:0', app, log, headersMs: 30_000 });
   t.teardown(() => listener[Symbol.asyncDispose]());
   return listener.port;
 }

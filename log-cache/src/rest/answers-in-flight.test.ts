@@ -14,7 +14,7 @@ test('refuses a read when too much is on its way to slow clients, until they lea
   const metrics = new Metrics({ origin: 'test' });
   const log = silent();
   const app = koaApp(log).use(logCacheRoutes(reader, { metrics, answersBytesMax: 4_000_000 }));
-  const listener = await listenHttp({ address: '127.0.0.1:0', app, log, headersMs: 60_000 });
+  const listener = await listenHttp({ address: '127.0.0.1:0', app, log, headersMs: 30_000 });
   t.teardown(() => listener[Symbol.asyncDispose]());
   const { port } = listener;
 

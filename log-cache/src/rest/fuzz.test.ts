@@ -123,7 +123,7 @@ async function served(t: ExecutionContext): Promise<number> {
   put(line('a', 1), line('a', 2), counter('a', 3, 'x'), gauge('a', 4, 'y'), line('', 5));
   const log = silent();
   const app = koaApp(log).use(logCacheRoutes(reader)).use(logCacheNotFound());
-  const listener = await listenHttp({ address: '127.0.0.1:0', app, log, headersMs: 60_000 });
+  const listener = await listenHttp({ address: '127.0.0.1:0', app, log, headersMs: 30_000 });
   t.teardown(() => listener[Symbol.asyncDispose]());
   return listener.port;
 }

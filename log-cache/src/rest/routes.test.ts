@@ -557,7 +557,7 @@ async function servedBy(
       ctx.body = behind;
     });
   }
-  const listener = await listenHttp({ address: '127.0.0.1:0', app, log, headersMs: 60_000 });
+  const listener = await listenHttp({ address: '127.0.0.1:0', app, log, headersMs: 30_000 });
   t.teardown(() => listener[Symbol.asyncDispose]());
   return { ask: (path, asked = {}) => request(listener.port, path, asked) };
 }
