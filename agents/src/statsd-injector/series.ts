@@ -10,7 +10,7 @@
  */
 
 import { RecentMap } from '../recent-map.ts';
-import type { Line, MetricType } from './line.ts';
+import { type Line, type MetricType, TAGS_MAX } from './line.ts';
 
 const IDLE_LIMIT_MS = 24 * 60 * 60 * 1000;
 const CAPACITY_DEFAULT = 50_000;
@@ -22,7 +22,7 @@ const SEPARATOR = 0x0a;
 export class SeriesTable {
   readonly #series: RecentMap<{ value: number }>;
   #key: Buffer = Buffer.allocUnsafeSlow(4096);
-  readonly #order: number[] = [];
+  readonly #order = new Int32Array(TAGS_MAX);
 
   constructor({ capacity = CAPACITY_DEFAULT }: { capacity?: number } = {}) {
     this.#series = new RecentMap({ capacity, create: () => ({ value: 0 }) });
@@ -62,7 +62,8 @@ export class SeriesTable {
     this.#key[0] = TYPES[line.type];
     let end = this.#copy(1, from, line.originStart, line.nameEnd);
     this.#sortTags(from, line);
-    for (const tag of this.#order) {
+    for (let place = 0; place < line.tagCount; place += 1) {
+      const tag = this.#order[place] as number; // Below the count, like all places here.
       this.#key[end] = SEPARATOR;
       const start = line.keyStart[tag] as number;
       end = this.#copy(end + 1, from, start, line.keyEnd[tag] as number);
@@ -82,11 +83,14 @@ export class SeriesTable {
   /** Sorts a line's tags by their keys; there are 64 at most. */
   #sortTags(from: Buffer, line: Line): void {
     const order = this.#order;
-    order.length = 0;
     for (let tag = 0; tag < line.tagCount; tag += 1) {
-      let place = order.length;
-      while (place > 0 && compareKeys(from, line, order[place - 1] as number, tag) > 0) place -= 1;
-      order.splice(place, 0, tag);
+      let place = tag;
+      for (; place > 0; place -= 1) {
+        const before = order[place - 1] as number;
+        if (compareKeys(from, line, before, tag) <= 0) break;
+        order[place] = before;
+      }
+      order[place] = tag;
     }
   }
 }
