@@ -25,19 +25,17 @@ export function inOrder(ids: Iterable<string>): readonly string[] {
   }
   keys.sort();
 
-  const ordered: string[] = [];
-  let run: string[] = [];
-  let last = -1;
-  for (const key of keys) {
-    const prefix = Math.floor(key / room);
-    if (prefix !== last) {
-      for (const id of sorted(run)) ordered.push(id);
-      run = [];
-      last = prefix;
+  const ordered = Array.from(keys, (key) => all[key % room] as string); // It is one of the indexes.
+  for (let start = 0, end = 1; end <= keys.length; end += 1) {
+    const prefix = Math.floor((keys[start] as number) / room);
+    if (end < keys.length && Math.floor((keys[end] as number) / room) === prefix) continue;
+    if (end - start > 1) {
+      for (const [place, id] of sorted(ordered.slice(start, end)).entries()) {
+        ordered[start + place] = id;
+      }
     }
-    run.push(all[key % room] as string); // It is one of the indexes.
+    start = end;
   }
-  for (const id of sorted(run)) ordered.push(id);
   return ordered;
 }
 
@@ -57,7 +55,6 @@ function prefixOf(id: string, letters: number): number {
 const HIGH_UNIT = /[\ud800-\uffff]/;
 
 function sorted(ids: string[]): string[] {
-  if (ids.length < 2) return ids;
   return ids.some((id) => HIGH_UNIT.test(id)) ? ids.sort(compareCodePoints) : ids.sort();
 }
 
