@@ -6,7 +6,7 @@
  *                └────── when the pace lets what waits go ────────────────▶
  *
  * What little is added goes out on the next turn of the event loop; more than that leaves in rounds
- * of 15 ms, or when 256 KiB wait, so load makes large messages and rest makes fast ones. When
+ * of 15 ms, or when 500 envelopes or 256 KiB wait, so load makes large messages and rest makes fast ones. When
  * the queue is full exactly the oldest envelopes go, and `onDrop` hears how many. When the route
  * changes, the stream is ended, its answer awaited, and the next one begun: order is kept.
  * Envelopes that a broken stream may or may not have delivered are `unconfirmed`, never sent twice.
@@ -32,7 +32,11 @@ import { IngressStream } from './ingress-client-stream.ts';
 const BATCH_COUNT = 100;
 /** … or with this many bytes. */
 const BATCH_BYTES = 64 * 1024;
-/** So many bytes of what has had to wait go out in one message, and need not wait any longer. */
+/**
+ * So much of what has had to wait goes out in one message, and need not wait any longer. A
+ * Doppler's subscriber may have a buffer of no more than 1,000 envelopes.
+ */
+const MESSAGE_COUNT = 500;
 const MESSAGE_BYTES = 256 * 1024;
 /** How long an envelope may wait for others. A Doppler's subscribers wait besides. */
 const ROUND_MS = 15;
@@ -204,7 +208,7 @@ export class IngressLane implements AsyncDisposable {
   }
 
   #take(): PackedBatch | undefined {
-    return this.#queue.take(Number.POSITIVE_INFINITY, MESSAGE_BYTES);
+    return this.#queue.take(MESSAGE_COUNT, MESSAGE_BYTES);
   }
 
   #enqueueBuilt(): void {
@@ -265,7 +269,8 @@ export class IngressLane implements AsyncDisposable {
   #filled(): void {
     this.#begin();
     const { count, maxCount, byteLength } = this.#queue;
-    if (byteLength >= MESSAGE_BYTES || count >= maxCount / 2) this.#pace.hurry();
+    const isFull = count >= Math.min(MESSAGE_COUNT, maxCount / 2) || byteLength >= MESSAGE_BYTES;
+    if (isFull) this.#pace.hurry();
   }
 
   /** Lets the loop look at what has become of its stream or its owner. */

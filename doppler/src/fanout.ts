@@ -7,7 +7,7 @@
  *     picks of D   1 4             as for C ──────▶ the same bytes
  *
  * Nothing is lost here: a sink is handed all that was picked for it, at once and in order, and
- * bounds what it keeps. No part has more than 100 envelopes, as Loggregator's batches, and none
+ * bounds what it keeps. No part has more than 500 envelopes, as many as our agents send, and none
  * reaches 4 MiB, the default limit of a gRPC reader, unless one envelope alone does.
  *
  * Hot: a pick costs about 3 ns. Gathering costs a copy, once for each distinct set of picks: the
@@ -20,7 +20,7 @@ import { PackedBatch } from '@standpipe/protos';
 import type { Member } from './shards.ts';
 
 /** The most envelopes of one part. */
-export const PART_ENVELOPES_MAX = 100;
+export const PART_ENVELOPES_MAX = 500;
 /** The most bytes of one part, unless it is one envelope: a little below 4 MiB. */
 export const PART_BYTES_MAX: number = 4 * 1024 * 1024 - 1024;
 

@@ -224,7 +224,7 @@ test('stops delivering when a subscription is disposed of, and leaves others int
   t.is(staying.envelopes().length, 2);
 });
 
-test('splits a batch of more than a hundred envelopes, for all alike', (t) => {
+test('splits a batch of more than five hundred envelopes, for all alike', (t) => {
   const { route, subscribe } = setUp();
   const whole = subscribe([LOGS]);
   const half = subscribe([{ source_id: 'even', log: {} }]);
@@ -232,11 +232,11 @@ test('splits a batch of more than a hundred envelopes, for all alike', (t) => {
   route(Array.from({ length: count }, (_, n) => numberedLog(n % 2 === 0 ? 'even' : 'odd', n)));
   t.deepEqual(
     whole.parts.map((part) => part.count),
-    [100, 100, 50],
+    [500, 500, 50],
   );
   t.deepEqual(
     half.parts.map((part) => part.count),
-    [100, 25],
+    [500, 25],
   );
   t.deepEqual(
     whole.numbers(),

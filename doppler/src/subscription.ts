@@ -66,7 +66,7 @@ export class Subscriptions {
   readonly #log: Log;
   readonly #bufferBytes: number;
   readonly #maxSubscriptions: number;
-  readonly #queues = new Set<BoundedQueue<PackedBatch>>();
+  readonly #open = new Map<BoundedQueue<PackedBatch>, Pace>();
   readonly #rounds = new Rounds();
   #isClosed = false;
 
@@ -97,7 +97,7 @@ export class Subscriptions {
       refuse(call, status.UNAVAILABLE, 'the doppler is shutting down');
       return;
     }
-    if (this.#queues.size >= this.#maxSubscriptions) {
+    if (this.#open.size >= this.#maxSubscriptions) {
       this.#metrics.refusedSubscriptions.add(1);
       refuse(
         call,
@@ -118,12 +118,12 @@ export class Subscriptions {
       gather: pace.gather,
     });
 
-    this.#queues.add(queue);
+    this.#open.set(queue, pace);
     subscriptions.add(1);
     await pump.pump(queue, call, ({ count }) => egress.add(count));
     subscription[Symbol.dispose]();
     subscriptions.add(-1);
-    this.#queues.delete(queue);
+    this.#open.delete(queue);
 
     queue.close();
     queue.clear();
@@ -133,7 +133,10 @@ export class Subscriptions {
   /** Takes no more subscribers; those that are there get what waits, and their streams end. */
   close(): void {
     this.#isClosed = true;
-    for (const queue of this.#queues) queue.close();
+    for (const [queue, pace] of this.#open) {
+      queue.close();
+      pace.hurry();
+    }
   }
 
   #queueFor(call: SubscriberCall, options: SubscriptionOptions): BoundedQueue<PackedBatch> {

@@ -32,10 +32,12 @@ test('Buffers that come and go have a small heap marked a third as often, or les
 });
 
 test('a heap that is larger than the room grows as V8 chooses', (t) => {
-  t.is(growthPercent(16 * 2 ** 20), 600);
-  t.is(growthPercent(95 * 2 ** 20), 101);
-  t.is(growthPercent(96 * 2 ** 20), 0);
-  t.is(growthPercent(2 ** 32), 0);
+  const mebibyte = 2 ** 20;
+  t.is(growthPercent(16 * mebibyte, 20 * mebibyte), 600);
+  t.is(growthPercent(16 * mebibyte, 110 * mebibyte), 600, 'what came since may be garbage');
+  t.is(growthPercent(95 * mebibyte, 95 * mebibyte), 101);
+  t.is(growthPercent(96 * mebibyte, 96 * mebibyte), 0);
+  t.is(growthPercent(16 * mebibyte, 192 * mebibyte), 0, 'it has not been marked for long');
 });
 
 function marks(args: readonly string[]): number {

@@ -9,25 +9,46 @@
  * memory in earnest.
  */
 
+import { constants, type PerformanceEntry, PerformanceObserver } from 'node:perf_hooks';
 import { getHeapStatistics, setFlagsFromString } from 'node:v8';
 
 /** More than the 64 MiB outside the heap after which V8 scavenges. It is used only by garbage. */
 const ROOM_BYTES = 96 * 1024 * 1024;
 
-/** How often the room is fitted to what the heap has become. */
+/** How often a heap is looked at that grows without being marked. */
 const INTERVAL_MS = 10_000;
 
-/** From now on, as long as the process lives. V8 reads this flag whenever it has marked. */
+/** From now on, as long as the process lives. V8 reads the flag whenever it has marked. */
 export function giveHeapRoom(): void {
-  fitRoom();
+  let markedBytes = usedBytes();
+  const fitRoom = (): void => {
+    setFlagsFromString(`--heap-growing-percent=${growthPercent(markedBytes, usedBytes())}`);
+  };
+  new PerformanceObserver((list) => {
+    if (!list.getEntries().some(isMark)) return;
+    markedBytes = usedBytes();
+    fitRoom();
+  }).observe({ entryTypes: ['gc'] });
   setInterval(fitRoom, INTERVAL_MS).unref();
+  fitRoom();
 }
 
-function fitRoom(): void {
-  setFlagsFromString(`--heap-growing-percent=${growthPercent(getHeapStatistics().used_heap_size)}`);
+/**
+ * By how many percent a heap may grow until it is marked, that had `markedBytes` after the last mark
+ * and has `bytes` now; 0 is V8's own choice.
+ */
+export function growthPercent(markedBytes: number, bytes: number): number {
+  if (markedBytes >= ROOM_BYTES || bytes >= 2 * ROOM_BYTES) return 0;
+  return Math.floor((100 * ROOM_BYTES) / markedBytes);
 }
 
-/** By how many percent a heap of so many bytes may grow until it is marked; 0 is V8's own choice. */
-export function growthPercent(usedBytes: number): number {
-  return usedBytes < ROOM_BYTES ? Math.floor((100 * ROOM_BYTES) / usedBytes) : 0;
+function usedBytes(): number {
+  return getHeapStatistics().used_heap_size;
+}
+
+/** Whether an entry of type `gc`, which has a `detail`, is of a mark. */
+function isMark(entry: PerformanceEntry & { readonly detail?: unknown }): boolean {
+  const { detail } = entry;
+  const { NODE_PERFORMANCE_GC_MAJOR: major } = constants;
+  return typeof detail === 'object' && detail !== null && 'kind' in detail && detail.kind === major;
 }

@@ -177,9 +177,12 @@ export class Drain {
     for (;;) {
       await queue.whenReady();
       if (!this.#isFull() && !queue.closed) await this.#pace.gather(() => queue.count);
-      const isCut = this.#cut.signal.aborted;
-      const item = isCut ? undefined : queue.take(Number.POSITIVE_INFINITY, PIECE_BYTES);
-      if (item === undefined) break; // Closed and empty, or cut.
+      if (this.#cut.signal.aborted) break;
+      const item = queue.take(Number.POSITIVE_INFINITY, PIECE_BYTES);
+      if (item === undefined) {
+        if (queue.closed) break;
+        continue; // All of it was dropped meanwhile, for the sake of other drains.
+      }
       this.#inHand = item.count;
       await this.#send(item);
     }

@@ -53,3 +53,44 @@ test('when too much waits for all drains, the fullest drops its oldest, and coun
     Array.from({ length: 1000 }, (_, n) => 19_000 + n),
   );
 });
+
+test('a drain that lost all that waited, for the sake of others, goes on with what comes next', async (t) => {
+  const server = await SyslogServer.listen();
+  const metrics = adapterMetrics(new Metrics({ origin: 'test' }));
+  const frames = new FrameBuffer();
+  const rounds = new Rounds({ prompt: 0 }); // Everything waits for the end of a round.
+  const drains = new Drains(
+    {
+      frames,
+      text: new Rfc5424Writer(frames),
+      metrics,
+      log: spyLog(),
+      clock: systemClock,
+      bufferSize: 1000,
+      rounds,
+      onLost: () => {},
+    },
+    { idleMs: 60_000, waitingBytesMax: 20_000 },
+  );
+  const bindings = JSON.stringify([{ url: server.url, app_id: 'app' }]);
+  drains.bind(parseBindings(bindings, { perApp: 5, metadata: true }).drains);
+  await turn(); // Its loop waits for the queue.
+
+  drains.accept(encodeBatch([numberedLog('app', 0)]));
+  await turn(); // Its loop waits for the round.
+  const many = Array.from({ length: 100 }, (_, number) => numberedLog('app', 1 + number));
+  drains.accept(encodeBatch(many));
+  t.is(metrics.dropped.value, 101);
+  await new Promise<void>((resolve) => rounds.atEnd(resolve));
+  await turn(); // Its loop found nothing.
+
+  drains.accept(encodeBatch([numberedLog('app', 101)]));
+  await eventually(() => server.messages.length > 0);
+  t.regex(server.messages[0] ?? '', / line 101\n$/);
+  await drains.close(5000);
+  await server[Symbol.asyncDispose]();
+});
+
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
