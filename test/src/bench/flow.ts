@@ -4,7 +4,7 @@
  *     feed ──▶ processes under test ──▶ outlet
  *
  * Two flows that are to be compared take turns of a second or so, so that whatever else the machine
- * does meanwhile falls on both. A turn ends when nothing comes out any more.
+ * does meanwhile falls on both. A turn ends when all that was sent has come out, or nothing does.
  */
 
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -17,6 +17,8 @@ export interface Flow {
   readonly processes: readonly Measured[];
   /** How often each envelope comes out. Default once. */
   readonly copies?: number;
+  /** How long it runs before it is measured beside others. Default 6; 0 if it is warm already. */
+  readonly warmUpSeconds?: number;
 }
 
 /** A process under test. */
@@ -32,7 +34,7 @@ export interface Usage {
   readonly received: number;
   readonly lost: number;
   readonly processes: readonly ProcessUsage[];
-  /** CPU time of all processes for each envelope sent. */
+  /** CPU time of all processes for each envelope that came out, however often it did. */
   readonly cpuMicros: number;
 }
 
@@ -44,12 +46,14 @@ export interface ProcessUsage {
 
 const WARM_UP_SECONDS = 6;
 const TURNS = 3;
-const SETTLED_MS = 150;
-const SETTLE_LIMIT_MS = 5000;
+const LOOK_MS = 50;
+/** Rounds of messages are up to 100 ms long (plumbing/src/pace.ts): so long a silence is an end. */
+const SILENCE_MS = 1000;
+const SETTLE_LIMIT_MS = 10_000;
 
 /** Measures each flow at the same rate, in turns; the usages are in the order of the flows. */
 export async function inTurns(flows: readonly Flow[], command: LoadCommand): Promise<Usage[]> {
-  for (const flow of flows) await warmUp(flow, command.perSecond);
+  for (const flow of flows) await warmUp(flow, command.perSecond, flow.warmUpSeconds);
   const turn = { perSecond: command.perSecond, seconds: command.seconds / TURNS };
   const turns: Turn[][] = flows.map(() => []);
   for (let round = 0; round < TURNS; round += 1) {
@@ -59,27 +63,12 @@ export async function inTurns(flows: readonly Flow[], command: LoadCommand): Pro
 }
 
 /** Lets a flow run until its code is compiled and its connections stand. */
-export async function warmUp(flow: Flow, perSecond: number): Promise<void> {
-  await flow.feed.ask({ perSecond, seconds: WARM_UP_SECONDS });
-  await settled(flow);
-}
-
-interface Turn {
-  readonly seconds: number;
-  readonly sent: number;
-  readonly received: number;
-  readonly cpu: readonly number[];
-}
-
-async function play(flow: Flow, command: LoadCommand): Promise<Turn> {
-  const before = await flow.outlet.ask({});
-  const cpuBefore = await cpuOf(flow);
-  const startedAt = performance.now();
-  const { envelopes: sent } = await flow.feed.ask(command);
-  const seconds = (performance.now() - startedAt) / 1000;
-  const after = await settled(flow);
-  const cpu = (await cpuOf(flow)).map((used, index) => used - (cpuBefore[index] ?? 0));
-  return { seconds, sent, received: after.envelopes - before.envelopes, cpu };
+export async function warmUp(
+  flow: Flow,
+  perSecond: number,
+  seconds: number = WARM_UP_SECONDS,
+): Promise<void> {
+  if (seconds > 0) await through(flow, { perSecond, seconds });
 }
 
 /** Measures one flow for one turn, when it is warm. */
@@ -87,13 +76,58 @@ export async function measure(flow: Flow, command: LoadCommand): Promise<Usage> 
   return usageOf(flow, [await play(flow, command)]);
 }
 
+interface Passed {
+  /** How long it was sent for. */
+  readonly seconds: number;
+  readonly sent: number;
+  readonly received: number;
+}
+
+interface Turn extends Passed {
+  readonly cpu: readonly number[];
+}
+
+async function play(flow: Flow, command: LoadCommand): Promise<Turn> {
+  const before = await cpuOf(flow);
+  const passed = await through(flow, command);
+  const cpu = (await cpuOf(flow)).map((used, index) => used - (before[index] ?? 0));
+  return { ...passed, cpu };
+}
+
+/** Sends, and waits until it has come out. */
+async function through(flow: Flow, command: LoadCommand): Promise<Passed> {
+  const before = await flow.outlet.ask({});
+  const startedAt = performance.now();
+  const { envelopes: sent } = await flow.feed.ask(command);
+  const seconds = (performance.now() - startedAt) / 1000;
+  const all = before.envelopes + sent * (flow.copies ?? 1);
+  return { seconds, sent, received: (await settled(flow, all)) - before.envelopes };
+}
+
+/** Waits until the outlet has counted all, or nothing comes any more; returns its count. */
+async function settled({ outlet }: Flow, all: number): Promise<number> {
+  const until = performance.now() + SETTLE_LIMIT_MS;
+  let last = (await outlet.ask({})).envelopes;
+  let lastAt = performance.now();
+  for (;;) {
+    const now = performance.now();
+    if (last >= all || now - lastAt > SILENCE_MS || now > until) return last;
+    await sleep(LOOK_MS);
+    const { envelopes } = await outlet.ask({});
+    if (envelopes !== last) lastAt = performance.now();
+    last = envelopes;
+  }
+}
+
 async function usageOf(flow: Flow, turns: readonly Turn[]): Promise<Usage> {
+  const copies = flow.copies ?? 1;
   const sent = sum(turns.map((turn) => turn.sent));
   const received = sum(turns.map((turn) => turn.received));
+  if (received === 0) throw new Error(`of ${sent} envelopes that were sent, none came out`);
   const processes = await Promise.all(
     flow.processes.map(async ({ name, pid }, index) => ({
       name,
-      cpuMicros: (sum(turns.map(({ cpu }) => cpu[index] ?? 0)) * 1e6) / sent,
+      cpuMicros: (sum(turns.map(({ cpu }) => cpu[index] ?? 0)) * 1e6) / (received / copies),
       peakRssBytes: await peakRssBytes(pid),
     })),
   );
@@ -101,22 +135,10 @@ async function usageOf(flow: Flow, turns: readonly Turn[]): Promise<Usage> {
     seconds: sum(turns.map((turn) => turn.seconds)),
     sent,
     received,
-    lost: sent * (flow.copies ?? 1) - received,
+    lost: sent * copies - received,
     processes,
     cpuMicros: sum(processes.map(({ cpuMicros }) => cpuMicros)),
   };
-}
-
-/** Waits until nothing comes out any more, or its time is up; returns the last report. */
-export async function settled({ outlet }: Flow): Promise<Report> {
-  const until = performance.now() + SETTLE_LIMIT_MS;
-  let last = await outlet.ask({});
-  for (;;) {
-    await sleep(SETTLED_MS);
-    const report = await outlet.ask({});
-    if (report.envelopes === last.envelopes || performance.now() > until) return report;
-    last = report;
-  }
 }
 
 function cpuOf({ processes }: Flow): Promise<number[]> {

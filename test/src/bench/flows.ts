@@ -1,6 +1,7 @@
 /** The flows that several scenarios play: the floor, and one Doppler between a load and readers. */
 
 import type { ManagedProcess } from '../process.ts';
+import { fillCaches } from './fill.ts';
 import type { Flow } from './flow.ts';
 import { peerOf, type Stage } from './stage.ts';
 import type { LoadOptions, Peer, ReadOptions, Shape, Worker } from './worker.ts';
@@ -30,11 +31,16 @@ export function reader(
   return stage.worker('read', { peers, tls: stage.tls(), protocol: 'v2', ...choice });
 }
 
+export interface FloorFlow extends Flow {
+  readonly peers: readonly Peer[];
+}
+
 /** The same load through a bare grpc-js process, to one subscriber. */
-export async function floor(stage: Stage, choice: LoadChoice): Promise<Flow> {
+export async function floor(stage: Stage, choice: LoadChoice): Promise<FloorFlow> {
   const process = await stage.worker('floor', { tls: stage.tls('doppler') });
   const peers = [{ address: process.ready.address ?? '', serverName: 'doppler' }];
   return {
+    peers,
     outlet: await reader(stage, peers),
     feed: await load(stage, peers, choice),
     processes: [{ name: 'floor', pid: process.pid }],
@@ -45,7 +51,7 @@ export interface DopplerFlow extends Flow {
   readonly dopplers: readonly ManagedProcess[];
 }
 
-/** A load, one Doppler or several that share the sources, and readers. */
+/** A load, one Doppler or several that share the sources, with full caches, and readers. */
 export async function throughDoppler(
   stage: Stage,
   shape: Shape,
@@ -69,9 +75,11 @@ export async function throughDoppler(
   });
   const dopplers = names.map(started);
   const peers = dopplers.map((doppler) => peerOf(doppler, 'doppler'));
+  const outlet = await reader(stage, peers, choice.reads);
+  await fillCaches(stage, dopplers, shape);
   return {
     dopplers,
-    outlet: await reader(stage, peers, choice.reads),
+    outlet,
     feed: await load(stage, peers, { shape, ...choice.loads }),
     processes: measured(dopplers),
     copies: choice.copies ?? 1,

@@ -58,10 +58,9 @@ interface Course {
 export async function besideFloor(
   options: PlayOptions,
   flow: Flow,
-  course: Course & { readonly perMessage?: number },
+  course: Course,
 ): Promise<Figures> {
-  const { perMessage = 100 } = course;
-  const least = await floor(options.stage, { shape: options.shape, perMessage });
+  const least = await floor(options.stage, { shape: options.shape });
   return beside(options, flow, least, course);
 }
 

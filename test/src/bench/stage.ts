@@ -3,9 +3,9 @@
  * that load them and read from them. All of it goes when the stage does, the last first.
  *
  * Processes have the settings that they have in `npm start`, but for those that would bring
- * envelopes of their own into the count: their own metrics go nowhere. v1 subscribers have the
- * original's buffer. A Doppler's cache is small, so that it is full when the warm-up is over, as any
- * is that has run for a day; while it fills, each envelope costs the first touch of its memory besides.
+ * envelopes of their own into the count: their own metrics go nowhere. Two more differ: as much may
+ * wait for a v1 subscriber as by default, and a Doppler's cache is a quarter of the default, larger
+ * than what a CPU keeps and soon full (fill.ts). Peak RSS is less by that difference.
  */
 
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -18,8 +18,8 @@ import { ManagedProcess, type ProcessSpec } from '../process.ts';
 import { listenersOf, topology } from '../topology.ts';
 import { type Peer, Worker, type WorkerKind } from './worker.ts';
 
-/** Less than the load of any scenario's warm-up takes. */
-const CACHE_BYTES = 12 * 1024 * 1024;
+/** Of all Dopplers of a pipeline together, so that few and many look after equally many envelopes. */
+const CACHE_BYTES = 64 * 1024 * 1024;
 
 /** What keeps a process's own metrics out of the count; and there is nobody who would take them. */
 const SETTINGS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
@@ -28,7 +28,6 @@ const SETTINGS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     STATSD_ADDRESS: '',
     AGENT_GRPC_ADDRESS: '',
     EGRESS_BUFFER_SIZE: '50000',
-    MEMORY_LIMIT_BYTES: String(CACHE_BYTES),
   },
   traffic_controller: { STATSD_ADDRESS: '', AGENT_GRPC_ADDRESS: '' },
   reverse_log_proxy: { STATSD_ADDRESS: '', AGENT_ADDR: '' },
@@ -44,7 +43,7 @@ export interface StartOptions {
   /** Where agents send, if not to the Dopplers that are started. */
   readonly dopplerAddress?: string;
   readonly bindingsFile?: string;
-  /** More settings of these processes. */
+  /** More settings of the Dopplers. */
   readonly settings?: Readonly<Record<string, string>>;
   /** Arguments for Node before the module of a process. */
   readonly nodeOptions?: (name: string) => readonly string[];
@@ -79,8 +78,7 @@ export class Stage implements AsyncDisposable {
       portOf: await freePorts(listenersOf(zones)),
       certificates: this.certificates,
       ...(options.bindingsFile === undefined ? {} : { bindingsFile: options.bindingsFile }),
-      ...(options.settings === undefined ? {} : { env: options.settings }),
-      envOf: settingsFor(options.dopplerAddress),
+      envOf: settingsFor({ ...options, dopplers }),
     });
     const started = new Map<string, ManagedProcess>();
     for (const name of names) {
@@ -132,7 +130,16 @@ export function peerOf(managed: ManagedProcess, serverName: string): Peer {
   return { address: managed.address('grpc'), serverName };
 }
 
-function settingsFor(dopplerAddress: string | undefined): typeof SETTINGS {
-  if (dopplerAddress === undefined) return SETTINGS;
-  return { ...SETTINGS, metron: { ...SETTINGS.metron, DOPPLER_SHARDS: `az1=${dopplerAddress}` } };
+function settingsFor(
+  options: Pick<StartOptions, 'dopplerAddress' | 'settings'> & { readonly dopplers: number },
+): typeof SETTINGS {
+  const { dopplerAddress, settings, dopplers } = options;
+  const cacheBytes = String(Math.floor(CACHE_BYTES / dopplers));
+  return {
+    ...SETTINGS,
+    doppler: { ...SETTINGS.doppler, MEMORY_LIMIT_BYTES: cacheBytes, ...settings },
+    ...(dopplerAddress === undefined
+      ? {}
+      : { metron: { ...SETTINGS.metron, DOPPLER_SHARDS: `az1=${dopplerAddress}` } }),
+  };
 }

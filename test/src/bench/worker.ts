@@ -14,8 +14,6 @@ import type { TlsFiles } from '@standpipe/plumbing';
 
 export type Shape = 'lean' | 'cf';
 
-export const SHAPES: readonly Shape[] = ['lean', 'cf'];
-
 /** Somewhere to connect to, and the name in its certificate. */
 export interface Peer {
   readonly address: string;
@@ -53,11 +51,18 @@ export interface ReadOptions {
   readonly peers: readonly Peer[];
   readonly tls: TlsFiles;
   readonly protocol: 'v1' | 'v2';
-  /** Streams of everything at each peer, or streams of one source each. All on one connection. */
+  /** Streams of everything at each peer, each on a connection of its own, as nozzles have them. */
   readonly firehoses?: number;
+  /** Streams of one source each, all on one connection, as the traffic controller has them. */
   readonly appStreams?: number;
   /** Whether to take the time that each envelope was on its way. */
   readonly times?: boolean;
+}
+
+/** Asks for what was counted. */
+export interface ReadCommand {
+  /** Whether the times taken so far are none of those that are asked for later. */
+  readonly forgetTimes?: boolean;
 }
 
 export interface WebSocketOptions {
@@ -91,7 +96,7 @@ interface Kinds {
   floor: { options: SinkOptions; command: object };
   load: { options: LoadOptions; command: LoadCommand };
   poll: { options: PollOptions; command: PollCommand };
-  read: { options: ReadOptions; command: object };
+  read: { options: ReadOptions; command: ReadCommand };
   sink: { options: SinkOptions; command: object };
   statsd: { options: StatsdOptions; command: LoadCommand };
   syslog: { options: object; command: object };

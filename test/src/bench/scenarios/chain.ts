@@ -1,5 +1,6 @@
 /** All of the way: an agent, a Doppler with its cache, the traffic controller, a websocket. */
 
+import { fillCaches } from '../fill.ts';
 import { load, measured } from '../flows.ts';
 import { besideFloor, type Scenario } from '../scenario.ts';
 import { peerOf } from '../stage.ts';
@@ -13,6 +14,8 @@ export const chain: Scenario = {
   async play(options) {
     const { stage, shape } = options;
     const started = await stage.start({ names: NAMES });
+    // Before the websocket is there: a slow one is hung up.
+    await fillCaches(stage, [started('doppler az1/0')], shape);
     const address = started('traffic-controller').address('ws');
     const flow = {
       outlet: await stage.worker('websocket', { address, path: '/firehose/bench' }),

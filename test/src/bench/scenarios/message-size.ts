@@ -1,7 +1,7 @@
 /** What a message costs a Doppler beside its envelopes: the same load in messages of 1, 10 and 100. */
 
-import { throughDoppler } from '../flows.ts';
-import { besideFloor, type Figures, type Scenario } from '../scenario.ts';
+import { floor, load, throughDoppler } from '../flows.ts';
+import { beside, type Figures, type Scenario } from '../scenario.ts';
 
 /** Envelopes in a message, and a rate that one core can take of them. */
 const SIZES = [
@@ -15,11 +15,15 @@ export const messageSize: Scenario = {
   about: 'the same, in messages of few envelopes',
   shapes: ['lean'],
   async play(options) {
+    const { stage, shape } = options;
     const figures: Figures[] = [];
+    const least = await floor(stage, { shape });
     for (const { perMessage, perSecond } of SIZES) {
-      const flow = await throughDoppler(options.stage, options.shape, { loads: { perMessage } });
+      const flow = await throughDoppler(stage, shape, { loads: { perMessage } });
+      // The same process each time: with each size it is warmer.
+      const feed = await load(stage, least.peers, { shape, perMessage });
       const detail = `messages of ${perMessage}`;
-      figures.push(await besideFloor(options, flow, { perSecond, perMessage, detail }));
+      figures.push(await beside(options, flow, { ...least, feed }, { perSecond, detail }));
     }
     return figures;
   },

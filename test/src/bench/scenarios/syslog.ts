@@ -2,6 +2,7 @@
 
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fillCaches } from '../fill.ts';
 import { load, measured } from '../flows.ts';
 import { besideFloor, type Scenario } from '../scenario.ts';
 import { peerOf } from '../stage.ts';
@@ -24,6 +25,7 @@ export const syslog: Scenario = {
     await writeFile(bindingsFile, JSON.stringify([{ url, credentials }]));
 
     const started = await stage.start({ names: NAMES, bindingsFile });
+    await fillCaches(stage, [started('doppler az1/0')], shape);
     const peers = [peerOf(started('doppler az1/0'), 'doppler')];
     const flow = {
       outlet,

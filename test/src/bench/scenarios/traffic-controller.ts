@@ -1,5 +1,6 @@
 /** The traffic controller between a Doppler and a nozzle's websocket. */
 
+import { fillCaches } from '../fill.ts';
 import { load, measured } from '../flows.ts';
 import { besideFloor, type Scenario } from '../scenario.ts';
 import { peerOf } from '../stage.ts';
@@ -13,6 +14,8 @@ export const trafficController: Scenario = {
   async play(options) {
     const { stage, shape } = options;
     const started = await stage.start({ names: NAMES });
+    // Before the websocket is there: a slow one is hung up.
+    await fillCaches(stage, [started('doppler az1/0')], shape);
     const controller = started('traffic-controller');
     const address = controller.address('ws');
     const flow = {

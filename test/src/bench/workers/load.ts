@@ -77,10 +77,13 @@ function stamped(bytes: Buffer): () => Buffer {
   if (!scanBatch(bytes, batch)) throw new Error(batch.mistake);
   const starts = batch.start.slice(0, batch.count);
   return () => {
-    const now = nowNanoseconds();
-    for (let index = 0; index < starts.length; index += 1) {
-      const { high, low } = splitTime(now + BigInt(index) * 1000n);
-      encodeVarint64(bytes, (starts[index] ?? 0) + TIMESTAMP_OFFSET, high, low);
+    let { high, low } = splitTime(nowNanoseconds());
+    for (const start of starts) {
+      encodeVarint64(bytes, start + TIMESTAMP_OFFSET, high, low);
+      low += 1000;
+      if (low < 2 ** 32) continue;
+      low -= 2 ** 32;
+      high += 1;
     }
     return bytes;
   };

@@ -14,11 +14,13 @@ import {
   type RawMethod,
   scanBatch,
 } from '@standpipe/protos';
-import { type ReadOptions, type Report, sourceOf } from '../worker.ts';
+import { type ReadCommand, type ReadOptions, type Report, sourceOf } from '../worker.ts';
 import { fail, optionsOf, serve } from './serve.ts';
 
 /** The field of EnvelopeBatch and of BatchResponse that holds an envelope. */
 const ENVELOPE = 1;
+
+type Connection = ReturnType<typeof dial>;
 
 const { peers, tls: files, protocol, ...options } = optionsOf<ReadOptions>();
 const tls = readTls(files);
@@ -28,26 +30,34 @@ const histogram = options.times ? createHistogram() : undefined;
 let envelopes = 0;
 
 for (const { address, serverName } of peers) {
-  const client = dial({ address, tls, serverName });
-  const open = (source: string, shard: string): void => {
-    const { method, request } =
-      protocol === 'v1' ? requestV1(source, shard) : requestV2(source, shard);
-    const { path, requestSerialize, responseDeserialize } = method;
-    client
-      .makeServerStreamRequest(path, requestSerialize, responseDeserialize, Buffer.from(request))
-      .on('data', histogram ? (message) => time(message, histogram) : count)
-      .on('error', fail('the stream of the reader'));
-  };
-  for (let index = 0; index < (options.firehoses ?? 0); index += 1) open('', `bench ${index}`);
-  for (let index = 0; index < (options.appStreams ?? 0); index += 1) open(sourceOf(index), '');
+  const connect = (): Connection => dial({ address, tls, serverName });
+  for (let index = 0; index < (options.firehoses ?? 0); index += 1) {
+    open(connect(), '', `bench ${index}`);
+  }
+  const common = options.appStreams === undefined ? undefined : connect();
+  for (let index = 0; common && index < (options.appStreams ?? 0); index += 1) {
+    open(common, sourceOf(index), '');
+  }
 }
 
-serve(report);
+serve<ReadCommand>(({ forgetTimes = false }) => {
+  if (forgetTimes) histogram?.reset();
+  return report();
+});
+
+function open(connection: Connection, source: string, shard: string): void {
+  const { method, request } =
+    protocol === 'v1' ? requestV1(source, shard) : requestV2(source, shard);
+  const { path, requestSerialize, responseDeserialize } = method;
+  connection
+    .makeServerStreamRequest(path, requestSerialize, responseDeserialize, Buffer.from(request))
+    .on('data', histogram ? (message) => time(message, histogram) : count)
+    .on('error', fail('the stream of the reader'));
+}
 
 function report(): Report {
   if (!histogram || histogram.count === 0) return { envelopes };
   const [p50Ms, p99Ms] = [histogram.percentile(50) / 1000, histogram.percentile(99) / 1000];
-  histogram.reset();
   return { envelopes, p50Ms, p99Ms };
 }
 
