@@ -63,6 +63,12 @@ export class ManagedProcess implements AsyncDisposable {
     return this.#child?.exitCode ?? null;
   }
 
+  /** How it ended: `was killed by SIGKILL`, `ended with status 3`. */
+  get ending(): string {
+    const signal = this.#child?.signalCode;
+    return signal ? `was killed by ${signal}` : `ended with status ${this.exitCode}`;
+  }
+
   /** Where a listener (`grpc`, `http`, `ws`, `udp`, `metrics`) is bound: `host:port`. */
   address(listener: string): string {
     const address = this.#addresses.get(listener);

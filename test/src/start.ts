@@ -11,12 +11,13 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { createLogger, readTls, run } from '@standpipe/plumbing';
+import { createLogger, readTls, run, systemClock } from '@standpipe/plumbing';
 import { stringify } from 'yaml';
 import { Pipeline, prepareCertificates } from './pipeline.ts';
 import { localPorts, type PortOf, takenPorts } from './ports.ts';
 import { hasRsyslog, Rsyslog } from './rsyslog.ts';
 import { type LocalApp, localApps, writeAppsFile } from './start/apps.ts';
+import { Complaints } from './start/complaints.ts';
 import { ComponentLogs } from './start/component-logs.ts';
 import { keepRunning } from './start/keep.ts';
 import { type StartOptions, startOptions, USAGE, UsageError } from './start/options.ts';
@@ -26,8 +27,6 @@ import { screen } from './start/screen.ts';
 import { listenersOf } from './topology.ts';
 
 const ZONES = { az1: 1, az2: 1 };
-/** pino's number for a warning. */
-const WARNING = 40;
 
 await main();
 
@@ -82,6 +81,7 @@ async function open(
   if (options.secure) await writePlatformFile(platformFile, options.apps);
   const logs = await componentLogs(folder, portOf);
   opened.push(logs);
+  const complaints = new Complaints({ say, now: () => systemClock.now() });
   let isUp = false; // Before that, one cannot be reached by another, and that is no news.
   const pipeline = await Pipeline.start({
     zones: ZONES,
@@ -93,14 +93,14 @@ async function open(
     ...(options.secure ? { secure: { platformFile } } : {}),
     onLine: (spec, line) => {
       logs.write(spec, line);
-      if (isUp && !stop.aborted && spec.sourceId === 'executor') complain(line);
+      if (isUp && !stop.aborted) complaints.hear(spec.sourceId, line);
     },
   });
   // Their agent ends with the pipeline, so the logs are closed before it.
   opened.splice(opened.indexOf(logs), 0, pipeline);
   if (stop.aborted) return;
   process.stdout.write(
-    screen({ pipeline, portOf, apps, appsFile, rsyslog, secure: options.secure }),
+    screen({ pipeline, portOf, apps, appsFile, bindingsFile, rsyslog, secure: options.secure }),
   );
   isUp = true;
   opened.push(watchRates(pipeline.processes, process.stdout));
@@ -115,13 +115,6 @@ async function checkPorts(portOf: PortOf): Promise<void> {
     `Something else listens on 127.0.0.1, port ${taken.join(', ')}: another pipeline, perhaps.\n` +
       'PORT_OFFSET=1000 npm start runs a second one beside it.',
   );
-}
-
-/** Shows what an executor warns of: a bad edit of the app file, an app that crashes. */
-function complain(line: string): void {
-  if (!line.startsWith('{')) return;
-  const { level, time: _time, name: _name, msg, ...facts } = JSON.parse(line);
-  if (level >= WARNING) say(`executor: ${msg} ${JSON.stringify(facts)}`);
 }
 
 /** Writes a line where the rates are; they move down. */

@@ -173,7 +173,10 @@ function doppler(options: TopologyOptions, zone: string, index: number): Process
       NODE_INDEX: String(index),
       ...(options.dataFolder === undefined
         ? {}
-        : { LOG_CACHE_DATA_DIR: `${options.dataFolder}/log-cache-${zone}-${index}` }),
+        : {
+            LOG_CACHE_DATA_DIR: `${options.dataFolder}/log-cache-${zone}-${index}`,
+            LOG_CACHE_JOURNAL: 'true',
+          }),
       INGRESS_BUFFER_SIZE: '10000',
       EGRESS_BUFFER_SIZE: '10000',
       ...tls(options, 'doppler', {

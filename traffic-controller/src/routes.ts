@@ -71,6 +71,7 @@ HTTP       /apps/GUID/recentlogs       its recent logs, as multipart/x-protobuf
            /api/v1/meta                sources that Log Cache holds
            /api/v1/read/SOURCE         its recent envelopes
            /api/v1/tail/SOURCE         its envelopes as they come, as server-sent events
+           /api/v1/query?query=PROMQL  and query_range, labels, series, as Prometheus has them
            /v2/read?log                server-sent events, if a gateway is set
            /set-cookie
 `;

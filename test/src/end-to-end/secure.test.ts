@@ -50,6 +50,9 @@ const PLATFORM = {
 /** What each command of the screen prints, by how the screen names it. */
 const SHOWN: readonly (readonly [what: RegExp, output: RegExp])[] = [
   [/^the last lines of the shop/, /"batch":\[\{"timestamp":/],
+  [/^those of its lines/, /"batch":\[\{"timestamp":/],
+  [/^its lines as they come/, /^data: \{"envelopes"/m],
+  [/^PromQL: how many lines each app has/, /"app_name":"shop"/],
   [/^which sources there are/, /"doppler":\{"count"/],
   [/^everything, as it happens/, /^log shop /m],
   [/^logs as server-sent events/, /^data: \{"batch":\[\{/m],
@@ -68,7 +71,7 @@ whereCurlIs('every command on the screen of a secure start works as it is copied
     line: line ?? '',
   }));
   const settings = commands.filter(({ line }) => /^(CA|TOKEN)=/.test(line) && !/ node /.test(line));
-  const [ca, admin, dev] = settings.map(({ line }) => line);
+  const [ca, dev, admin] = settings.map(({ line }) => line);
   t.is(settings.length, 3);
 
   const asAdmin = `${ca}\nTOKEN=${await tokenBy(`${ca}\n${admin}`)}\n`;
@@ -229,8 +232,24 @@ async function tokenBy(script: string): Promise<string> {
   return stdout.trim();
 }
 
-/** Runs a command as a shell does until it has printed what is expected, then ends it. */
+/** Runs a command, as often as it takes, until it has printed what is expected: visitors need not have come yet. */
 async function shows(t: ExecutionContext, script: string, expected: RegExp): Promise<void> {
+  let printed = { output: '', errors: '' };
+  await eventually(
+    async () => {
+      printed = await printedBy(script, expected);
+      return expected.test(printed.output);
+    },
+    { timeoutMs: 20_000 },
+  ).catch(() => undefined);
+  t.regex(printed.output, expected, `${script}\n${printed.errors}`);
+}
+
+/** Runs a command as a shell does until it ends or has printed what is expected; then it is ended. */
+async function printedBy(
+  script: string,
+  expected: RegExp,
+): Promise<{ output: string; errors: string }> {
   const shell = spawn('bash', ['-c', script], {
     cwd: ROOT,
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -251,7 +270,7 @@ async function shows(t: ExecutionContext, script: string, expected: RegExp): Pro
   }).catch(() => undefined);
   if (!ended()) process.kill(-(shell.pid ?? 0), 'SIGKILL');
   await closed;
-  t.regex(output, expected, `${script}\n${errors}`);
+  return { output, errors };
 }
 
 async function tokenOf(

@@ -61,8 +61,15 @@ test.serial('starts, shows real data at every exit, and leaves nothing behind', 
 
   const dopplers = await descendantsOf(local.child.pid ?? 0, 'doppler/dist/main.js');
   t.is(dopplers.length, 2);
-  process.kill(dopplers[0] ?? 0, 'SIGKILL');
-  await eventually(() => /doppler az\d\/0 is back/.test(local.screen()));
+  for (const [index, doppler] of dopplers.entries()) {
+    process.kill(doppler, 'SIGKILL');
+    await eventually(() => local.screen().match(/doppler az\d\/0 is back/g)?.length === index + 1);
+  }
+  t.regex(local.screen(), /doppler az1\/0 was killed by SIGKILL; starting it again/);
+  await eventually(
+    async () => (await payloads(front, guidOfApp('mine'))).includes('hello from mine'),
+    { what: 'what was said before the Dopplers were killed' },
+  );
 
   const pids = await descendantsOf(local.child.pid ?? 0);
   t.true(pids.length > 12, `${pids.length} processes`);

@@ -43,7 +43,7 @@ async function keep(
     if (stop.aborted) return;
     if (managed.isRunning) continue;
     if (systemClock.now() - startedAt >= STEADY_MS) backoff.reset();
-    say(`${name} ended; starting it again`);
+    say(`${name} ${managed.ending}; starting it again`);
     await systemClock.sleep(backoff.next(), stop);
     if (stop.aborted) return;
     startedAt = systemClock.now();

@@ -19,6 +19,12 @@ test('asks for no tokens unless it is to be secure', (t) => {
   t.true(startOptions(['--secure'], {}).secure);
 });
 
+test('refuses a --secure that npm has kept for itself', (t) => {
+  const env = { npm_config_secure: 'true' };
+  t.throws(() => startOptions([], env), { message: /npm start -- --secure/ });
+  t.true(startOptions(['--secure'], env).secure);
+});
+
 for (const args of [
   ['--app', 'x'],
   ['--app', '=x'],

@@ -30,6 +30,10 @@ export function startOptions(
   env: Readonly<NodeJS.ProcessEnv>,
 ): StartOptions {
   const { values } = parsed(args);
+  // npm keeps a flag that stands before its own --, and nothing would be secure.
+  if (env.npm_config_secure !== undefined && !values.secure) {
+    throw new UsageError('npm kept --secure for itself: it is npm start -- --secure');
+  }
   const offset = Number(env.PORT_OFFSET || '0');
   if (!Number.isInteger(offset) || offset < 0 || offset > HIGHEST_OFFSET) {
     throw new UsageError(

@@ -10,6 +10,7 @@ export interface ScreenOptions {
   readonly portOf: PortOf;
   readonly apps: readonly LocalApp[];
   readonly appsFile: string;
+  readonly bindingsFile: string;
   /** Undefined where rsyslogd is not installed. */
   readonly rsyslog: Rsyslog | undefined;
   /** Whether the front door speaks TLS and asks for tokens. */
@@ -37,13 +38,20 @@ export function screen(options: ScreenOptions): string {
   ].join('\n');
 }
 
+/** With one of these set, a process speaks HTTPS. */
+const CERTIFICATE_SETTINGS: readonly string[] = [
+  'TRAFFIC_CONTROLLER_OUTGOING_CERT_FILE',
+  'EXTERNAL_CERT',
+  'HTTP_CERT_PATH',
+];
+
 type Row = readonly [name: string, where: string];
 
 function processRows(pipeline: Pipeline): Row[] {
   return pipeline.processes.map((managed) => {
     const { spec } = managed;
     const served = spec.listeners.filter((listener) => listener !== 'metrics');
-    const isSecure = spec.env.TRAFFIC_CONTROLLER_OUTGOING_CERT_FILE !== undefined;
+    const isSecure = CERTIFICATE_SETTINGS.some((name) => spec.env[name] !== undefined);
     const where = [...served, 'metrics'].map((listener) =>
       place(listener, managed.address(listener), isSecure),
     );
@@ -54,8 +62,7 @@ function processRows(pipeline: Pipeline): Row[] {
 /** What is served there, as one would type it. */
 function place(listener: string, address: string, isSecure: boolean): string {
   if (listener === 'metrics') return `http://${address}/metrics`;
-  if (listener === 'ws' && isSecure) return `https://${address}`;
-  if (listener === 'http' || listener === 'ws') return `http://${address}`;
+  if (listener === 'http' || listener === 'ws') return `http${isSecure ? 's' : ''}://${address}`;
   return `${listener} ${address}`;
 }
 
@@ -79,7 +86,10 @@ function tries(options: ScreenOptions): Row[] {
   return [
     ...token,
     ['the last lines of the shop (what they say is in base64)', curl(lastLines(shop?.guid ?? ''))],
+    ['those of its lines in which a text stands', curl(visits(shop?.guid ?? ''))],
+    ['its lines as they come', curl(`/api/v1/tail/${shop?.guid}?envelope_types=LOG`, '-N')],
     ['which sources there are', curl('/api/v1/meta')],
+    ['PromQL: how many lines each app has', curl(`/api/v1/query?query=${LINES_OF_APPS}`)],
     ['everything, as it happens', nozzle],
     ['logs as server-sent events', curl('/v2/read?log', '-N')],
     [
@@ -117,8 +127,9 @@ function doorOf({ secure, portOf, pipeline }: ScreenOptions): Door {
   return {
     token: [
       ['whose certificates to believe', `CA='${pipeline.certificates}/ca.crt'`],
-      ['a token to read everything with; it lasts an hour', tokenOf('admin')],
-      ['or one to read only the apps with', tokenOf('dev')],
+      // Whoever copies both is left with the one that all commands work with.
+      ['a token to read only the apps with; it lasts an hour', tokenOf('dev')],
+      ['or one to read everything with', tokenOf('admin')],
     ],
     curl: (path, flag) =>
       [curl, flag, `-H "Authorization: bearer $TOKEN" 'https://${front}${path}'`]
@@ -128,13 +139,22 @@ function doorOf({ secure, portOf, pipeline }: ScreenOptions): Door {
   };
 }
 
-function notes({ rsyslog, appsFile }: ScreenOptions): string[] {
-  const edit = `Apps are started, stopped and changed by editing ${appsFile}.`;
-  if (rsyslog) return [edit];
+function notes({ rsyslog, appsFile, bindingsFile }: ScreenOptions): string[] {
+  const edits = [
+    `Apps are started, stopped and changed by editing ${appsFile},`,
+    `drains by editing ${bindingsFile}.`,
+  ];
+  if (rsyslog) return edits;
   return [
     'rsyslogd is not installed, so nothing is drained. On Debian: apt-get install rsyslog',
-    edit,
+    ...edits,
   ];
+}
+
+const LINES_OF_APPS = 'sum%20by(app_name)(log_lines_total)';
+
+function visits(sourceId: string): string {
+  return `/api/v1/read/${sourceId}?descending=true&limit=5&contains=/checkout`;
 }
 
 function lastLines(sourceId: string): string {
