@@ -1,3 +1,7 @@
+import { mkdirSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Metrics } from '@standpipe/plumbing';
 import { eventually, ManualClock, spyLog } from '@standpipe/plumbing/testing';
 import { loggregator } from '@standpipe/protos';
@@ -86,6 +90,23 @@ test('says so and goes on when processes cannot be listed', async (t) => {
   t.deepEqual(
     log.lines.map(({ text }) => text),
     ['instances cannot be measured'],
+  );
+});
+
+test('says once of an instance that its folder has too many files', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'standpipe-test-'));
+  t.teardown(() => rm(folder, { recursive: true }));
+  const names = Array.from({ length: 10_001 }, (_, index) => `${folder}/${index}`);
+  for (const name of names) mkdirSync(name);
+  const { measure, clock, outlet, instance, table, log } = measured();
+  const app = { ...instance.app, directory: folder, ownsDirectory: true };
+  table.push(used(500, {}));
+  measure.add({ ...instance, app });
+  await tick(clock, () => outlet.envelopes.length === 3);
+  await measure[Symbol.asyncDispose]();
+  t.deepEqual(
+    log.lines.map(({ text }) => text),
+    ['too many files, the disk metric is too low'],
   );
 });
 

@@ -49,6 +49,8 @@ interface Round {
   dueAtMs: number;
   measuredAtMs: number;
   cpuMs: number;
+  /** Whether the log has said that its folder is too large. */
+  isTold: boolean;
 }
 
 export class ContainerMetrics implements AsyncDisposable {
@@ -66,7 +68,7 @@ export class ContainerMetrics implements AsyncDisposable {
   add(instance: Measured): void {
     const { startedAtMs } = instance;
     const dueAtMs = startedAtMs + Math.min(FIRST_AFTER_MS, this.#options.intervalMs);
-    this.#rounds.set(instance, { dueAtMs, measuredAtMs: startedAtMs, cpuMs: 0 });
+    this.#rounds.set(instance, { dueAtMs, measuredAtMs: startedAtMs, cpuMs: 0, isTold: false });
   }
 
   remove(instance: Measured): void {
@@ -110,17 +112,18 @@ export class ContainerMetrics implements AsyncDisposable {
       round.cpuMs = cpuMs;
       round.measuredAtMs = nowMs;
 
-      const diskBytes = await this.#diskBytes(instance.app);
+      const diskBytes = await this.#diskBytes(instance.app, round);
       if (!this.#rounds.has(instance)) continue;
       const memoryBytes = sumOf(family, (entry) => entry.residentBytes);
       emit(encodeContainerMetric(instance, { cpuPercentage, memoryBytes, diskBytes }));
     }
   }
 
-  async #diskBytes({ directory, ownsDirectory }: App): Promise<number> {
+  async #diskBytes({ directory, ownsDirectory }: App, round: Round): Promise<number> {
     if (!ownsDirectory) return 0;
     const { bytes, isComplete } = await directorySize(directory);
-    if (!isComplete) {
+    if (!isComplete && !round.isTold) {
+      round.isTold = true; // It will be as large the next time, and the next.
       const { log } = this.#options;
       log.limited(directory, 'warn', { directory }, 'too many files, the disk metric is too low');
     }
