@@ -9,10 +9,11 @@
  *     --seconds N    how long each figure is measured: half a second, in the suite 3
  *     --rate X       the suite at X times its rates, for a slow machine
  *     --json         one JSON text at the end, instead of lines
- *     --write        puts the tables into docs/benchmarks.md and docs/scaling.md, and keeps the ratios
+ *     --write        keeps the figures, and puts the tables into docs/benchmarks.md and docs/scaling.md;
+ *                    each scenario's when it has been played
  *     --note TEXT    with --write: on what machine, after the commit and the command
- *     --check        compares with the ratios that are kept; what is worse by over 15 % is run once
- *                    more, and if it still is, the run fails
+ *     --check        compares with the ratios that are kept; what is worse by over 15 %, or lost
+ *                    envelopes, is run once more, and if it still is, the run fails
  *
  * A micro-benchmark is a file `x.bench.ts` that exports `bench(options)`, a tinybench suite, with
  * `unit` and `perRun`: how many of what one run handles. The suite (test/src/bench) loads real
@@ -22,18 +23,19 @@
 import { execFileSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
 import {
-  checkedRatios,
   costsOf,
   isScenario,
-  losses,
   markdownTable,
   playSuite,
   profileProcesses,
   profileTables,
   readFigures,
   rowsOf,
+  runOf,
   scalingTables,
+  shortRows,
   terminalLines,
+  twice,
   writeDocs,
   writeFigures,
 } from '../test/dist/bench/index.js';
@@ -57,40 +59,52 @@ refuseMistakes();
 
 const kept = await readFigures();
 const suiteSeconds = Number(values.seconds ?? 3);
-// Ratios depend on the rate: a busy process has more to do at once, and so less for each.
-const rateFactor = Number(values.rate ?? (values.check ? kept.rateFactor : 1));
+const made = values.write ? madeNow() : undefined;
 const found = await run(positionals);
 if (values.json) process.stdout.write(`${JSON.stringify(found, undefined, 2)}\n`);
-if (values.write) await write(found);
-if (values.check) await check(found.ratios);
+if (made) await writeRest(found);
+if (values.check) await check(found);
+else if (found.failures.length > 0) process.exitCode = 1;
 
 /** Runs what the words name; with none, everything. */
 async function run(words) {
-  const results = { micros: [], rows: [], profiles: [], ratios: {} };
+  const results = { micros: [], rows: [], profiles: [], ratios: {}, failures: [] };
   await runMicros(words, results);
-  if (words.length === 0 || words.some(isScenario)) {
-    await playSuite({
-      words,
-      seconds: suiteSeconds,
-      rateFactor,
-      shape: values.shape,
-      onPlayed: (outcome) => {
-        const rows = rowsOf(outcome);
-        results.rows.push(...rows);
-        say(terminalLines(outcome.scenario.about, rows));
-      },
-    });
-    Object.assign(results.ratios, checkedRatios(results.rows));
-  }
+  if (words.length === 0 || words.some(isScenario)) await runSuite(words, results);
   if (words.includes(PROFILE) || (words.length === 0 && !values.check)) {
     results.profiles = await profileProcesses({
       shape: values.shape ?? 'lean',
       seconds: suiteSeconds,
-      rateFactor,
+      rateFactor: Number(values.rate ?? 1),
     });
     say(['', profileTables(results.profiles)]);
   }
   return results;
+}
+
+async function runSuite(words, results) {
+  await playSuite({
+    words,
+    seconds: suiteSeconds,
+    rateFactorOf,
+    shape: values.shape,
+    onPlayed: async (outcome) => {
+      const rows = rowsOf(outcome);
+      results.rows.push(...rows);
+      say(terminalLines(outcome.scenario.about, rows));
+      if (made) await writeRows(rows);
+    },
+    onFailed: (failure) => {
+      results.failures.push(failure);
+      process.stderr.write(`\n${failure.scenario}, ${failure.shape} failed: ${failure.reason}\n`);
+    },
+  });
+}
+
+/** Ratios depend on the rate, so they are compared at that of the kept ones. */
+function rateFactorOf(scenario) {
+  const before = values.check ? kept.rows.find((row) => row.scenario === scenario) : undefined;
+  return Number(values.rate ?? before?.made.rateFactor ?? 1);
 }
 
 async function runMicros(words, results) {
@@ -98,9 +112,13 @@ async function runMicros(words, results) {
     if (words.length > 0 && !words.some((word) => name.includes(word))) continue;
     const module = await load();
     // What has a main prints for itself, and has no ratios to keep.
-    if (module.main && (values.json || values.check)) continue;
+    if (module.main && (values.json || values.check)) {
+      process.stderr.write(`${file} is left out: it prints for itself, and has no ratios\n`);
+      continue;
+    }
     say(['', file]);
-    if (module.main) await module.main({ seconds: Number(values.seconds ?? 0.5) });
+    const isNamed = words.length > 0;
+    if (module.main) await module.main({ seconds: Number(values.seconds ?? 0.5), isNamed });
     else await runMicro({ name, module }, results);
   }
 }
@@ -114,40 +132,54 @@ async function runMicro({ name, module }, results) {
   }
 }
 
-/** Keeps ratios, and the tables of what was run; what was not run stays as it was. */
-async function write({ rows, profiles, ratios }) {
-  const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim();
+/** What the figures of this run come from. Its own docs and figures do not change what it measures. */
+function madeNow() {
+  const git = (...args) => execFileSync('git', args, { encoding: 'utf8' }).trim();
+  const changed = git('status', '--porcelain', '--', '.', ':!docs', ':!test/bench-figures.json');
   const { note } = values;
   const args = process.argv.slice(2).filter((arg) => arg !== '--note' && arg !== note);
-  const command = ['npm run bench --', ...args].join(' ');
-  await writeFigures({ commit, command, rateFactor, ratios });
-  const where = note === undefined ? '' : `, ${note}`;
-  const made = `Of commit \`${commit}\`, Node ${process.version}, by \`${command}\`${where}.`;
-  await writeDocs('benchmarks.md', {
-    ...(rows.length > 0 ? { suite: `${made}\n\n${markdownTable(rows)}` } : {}),
-    ...(profiles.length > 0 ? { profile: `${made}\n\n${profileTables(profiles)}` } : {}),
-  });
-  const costs = costsOf(rows);
-  if (costs) await writeDocs('scaling.md', { scaling: `${made}\n\n${scalingTables(costs)}` });
+  return {
+    commit: `${git('rev-parse', '--short', 'HEAD')}${changed === '' ? '' : '-dirty'}`,
+    command: ['npm run bench --', ...args].join(' '),
+    rateFactor: Number(values.rate ?? 1),
+    seconds: suiteSeconds,
+    note: [`Node ${process.version}`, note].filter((text) => text !== undefined).join(', '),
+  };
 }
 
-/** Fails if something is worse twice. */
-async function check(ratios) {
-  const worse = losses(kept.ratios, ratios);
-  if (worse.length === 0) {
-    say([`\nnothing of ${Object.keys(ratios).length} is worse than at ${kept.commit}`]);
-    return;
+/** Keeps rows of the suite as soon as there are any, and all that are kept in the table. */
+async function writeRows(rows) {
+  const all = await writeFigures({ rows, ratios: {} }, made);
+  await writeDocs('benchmarks.md', { suite: markdownTable(all.rows) });
+}
+
+/** Keeps the ratios of micro-benchmarks, and tables; of what was not run, they stay as they were. */
+async function writeRest({ rows, profiles, ratios }) {
+  await writeFigures({ rows: [], ratios }, made);
+  if (profiles.length > 0) {
+    await writeDocs('benchmarks.md', { profile: `${runOf(made)}\n\n${profileTables(profiles)}` });
   }
-  say(['\nonce more, for these are worse:', ...worse.map(lossLine)]);
-  const words = [...new Set(worse.map(({ name }) => name.split(/[:,]/)[0]))];
-  const again = losses(kept.ratios, (await run(words)).ratios);
-  const twice = again.filter(({ name }) => worse.some((before) => before.name === name));
-  say(['', `${twice.length} worse than at ${kept.commit}`, ...twice.map(lossLine)]);
-  if (twice.length > 0) process.exitCode = 1;
+  const costs = costsOf(rows);
+  if (costs) {
+    await writeDocs('scaling.md', { scaling: `${runOf(made)}\n\n${scalingTables(costs)}` });
+  }
 }
 
-function lossLine({ name, before, now }) {
-  return `  ${name}: ${now.toFixed(2)} times the yardstick, and it was ${before.toFixed(2)}`;
+/** Fails if there is a problem twice. */
+async function check(first) {
+  const held = shortRows(first.rows);
+  if (held.length > 0) say(['\nnot compared, for their load was held up (--rate):', ...held]);
+  const still = await twice(kept, first, (words, problems) => {
+    say(['\nonce more, for there are problems:', ...problems.map(problemLine)]);
+    return run(words);
+  });
+  const looked = first.rows.length + Object.keys(first.ratios).length;
+  say([`\n${still.length} problems in ${looked} figures`, ...still.map(problemLine)]);
+  if (still.length > 0) process.exitCode = 1;
+}
+
+function problemLine({ name, text }) {
+  return `  ${name}: ${text}`;
 }
 
 function say(lines) {

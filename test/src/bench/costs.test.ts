@@ -1,10 +1,10 @@
 import test from 'ava';
 import { costsOf } from './costs.ts';
-import type { Row } from './suite.ts';
+import type { Row } from './row.ts';
 
 function row(scenario: string, detail: string, figures: Partial<Row>): Row {
   const counts = { askedPerSecond: 1, inPerSecond: 1, outPerSecond: 1, lost: 0 };
-  const none = { cpuMicros: 0, floorMicros: undefined, ratio: undefined };
+  const none = { cpuMicros: 0 };
   return {
     ...{ ...counts, ...none, processes: [], further: {} },
     ...{ scenario, shape: 'lean', detail, ...figures },
@@ -13,8 +13,14 @@ function row(scenario: string, detail: string, figures: Partial<Row>): Row {
 
 test('a message and an envelope are told apart by messages of one and of a hundred', (t) => {
   const rows = [
-    row('message-size', 'messages of 1', { cpuMicros: 22, floorMicros: 11 }),
-    row('message-size', 'messages of 100', { cpuMicros: 2.2, floorMicros: 1.1 }),
+    row('message-size', 'messages of 1', {
+      cpuMicros: 22,
+      beside: { cpuMicros: 11, inPerSecond: 1, lost: 0 },
+    }),
+    row('message-size', 'messages of 100', {
+      cpuMicros: 2.2,
+      beside: { cpuMicros: 1.1, inPerSecond: 1, lost: 0 },
+    }),
     row('ten-firehoses', '', { further: { 'µs for each further one': 0.25 } }),
     row('metron', '', { cpuMicros: 1.55 }),
     row('traffic-controller', '', { cpuMicros: 1.25 }),

@@ -1,7 +1,7 @@
 /** What docs/scaling.md computes with, from the rows of the suite. */
 
 import type { Costs } from '../scaling/scaling.ts';
-import type { Row } from './suite.ts';
+import type { Row } from './row.ts';
 
 /** The costs; undefined, if not all of the scenarios that they come from were played. */
 export function costsOf(rows: readonly Row[]): Costs | undefined {
@@ -15,7 +15,7 @@ export function costsOf(rows: readonly Row[]): Costs | undefined {
 
   const doppler = split(single.cpuMicros, hundred.cpuMicros);
   // A bare process receives a message and sends it; about half is for the sending.
-  const floor = split(single.floorMicros ?? 0, hundred.floorMicros ?? 0);
+  const floor = split(single.beside?.cpuMicros ?? 0, hundred.beside?.cpuMicros ?? 0);
   const agentMessage = floor.message / 2;
   return {
     agentEnvelope: agent.cpuMicros - agentMessage / 100,

@@ -1,6 +1,7 @@
 /**
- * The ratios that were measured once and are kept (test/bench-figures.json), and which of those
- * measured now are worse.
+ * The figures that are kept (test/bench-figures.json): the suite's rows, and the ratios of the
+ * micro-benchmarks. Each has the run that it comes from, so that those of a part of the suite, or
+ * of a soak, stand beside the others.
  *
  * A ratio is CPU time per item beside that of a yardstick in the same run: the floor for the suite,
  * a decode by protobufjs for micro-benchmarks. It moves little from machine to machine, where the
@@ -8,51 +9,80 @@
  */
 
 import { readFile, writeFile } from 'node:fs/promises';
+import { nameOf, type Row } from './row.ts';
+import { SCENARIOS } from './scenarios/index.ts';
 
-export type Ratios = Readonly<Record<string, number>>;
-
-export interface KeptFigures {
-  /** The commit that was measured, and the command. */
+/** The run that a figure comes from. */
+export interface Made {
+  /** With `-dirty` if there was more than the commit. */
   readonly commit: string;
   readonly command: string;
-  /** At which of their rates the scenarios were played. */
-  readonly rateFactor: number;
-  readonly ratios: Ratios;
+  /** At which of its rate a scenario was played, and how long each figure was measured. */
+  readonly rateFactor?: number;
+  readonly seconds?: number;
+  /** On what machine. */
+  readonly note?: string;
 }
 
-/** A ratio that is worse than the kept one by more than is allowed. */
-export interface Loss {
-  readonly name: string;
-  readonly before: number;
-  readonly now: number;
+export interface KeptRow extends Row {
+  readonly made: Made;
+}
+
+export interface KeptRatio {
+  readonly ratio: number;
+  readonly made: Made;
+}
+
+export interface KeptFigures {
+  readonly rows: readonly KeptRow[];
+  /** Of the micro-benchmarks, by name. */
+  readonly ratios: Readonly<Record<string, KeptRatio>>;
+}
+
+/** What a run found. */
+export interface Found {
+  readonly rows: readonly Row[];
+  readonly ratios: Readonly<Record<string, number>>;
 }
 
 const FILE = new URL('../../bench-figures.json', import.meta.url);
-
-/** What is worse than this is a loss, and no noise. */
-const ALLOWED = 1.15;
+const DIGITS = 4;
 
 export async function readFigures(): Promise<KeptFigures> {
   return JSON.parse(await readFile(FILE, 'utf8')) as KeptFigures; // As writeFigures wrote it.
 }
 
-/** Keeps figures; those of other names stay as they were. */
-export async function writeFigures({ ratios, ...made }: KeptFigures): Promise<void> {
-  const before = await readFigures();
-  const all = Object.entries({ ...before.ratios, ...ratios }).toSorted(([a], [b]) =>
-    a < b ? -1 : 1,
+/** Keeps what was found; what was not looked for stays as it was. Returns all that is kept. */
+export async function writeFigures(found: Found, made: Made): Promise<KeptFigures> {
+  const merged = withFound(await readFigures(), found, made);
+  await writeFile(FILE, `${JSON.stringify(merged, rounded, 2)}\n`);
+  return merged;
+}
+
+/** Figures with those that were found in the place of older ones of the same name. */
+export function withFound(kept: KeptFigures, found: Found, made: Made): KeptFigures {
+  const rows = new Map(kept.rows.map((row) => [nameOf(row), row]));
+  for (const row of found.rows) rows.set(nameOf(row), { ...row, made });
+  const { rateFactor: _, ...madeOfMicros } = made;
+  const fresh = Object.entries(found.ratios).map(
+    ([name, ratio]) => [name, { ratio, made: madeOfMicros }] as const,
   );
-  const kept = { ...made, ratios: Object.fromEntries(all.map(rounded)) };
-  await writeFile(FILE, `${JSON.stringify(kept, undefined, 2)}\n`);
+  const ratios = [...Object.entries(kept.ratios), ...fresh];
+  return {
+    rows: [...rows.values()].toSorted((a, b) => placeOf(a) - placeOf(b)),
+    ratios: Object.fromEntries(
+      Object.entries(Object.fromEntries(ratios)).toSorted(([a], [b]) => (a < b ? -1 : 1)),
+    ),
+  };
 }
 
-/** What has become worse. A name that only one of the two has is no loss. */
-export function losses(before: Ratios, now: Ratios): Loss[] {
-  return Object.entries(now)
-    .map(([name, ratio]) => ({ name, before: before[name] ?? Number.NaN, now: ratio }))
-    .filter((one) => one.now > one.before * ALLOWED);
+/** Rows stand in the order of the scenarios, lean ones first. */
+function placeOf({ scenario, shape }: Row): number {
+  return SCENARIOS.findIndex(({ name }) => name === scenario) * 2 + (shape === 'lean' ? 0 : 1);
 }
 
-function rounded([name, ratio]: [string, number]): [string, number] {
-  return [name, Number(ratio.toPrecision(3))];
+/** No more digits than are known. */
+function rounded(_key: string, value: unknown): unknown {
+  if (typeof value !== 'number' || Number.isInteger(value)) return value;
+  return Number(value.toPrecision(DIGITS));
 }

@@ -48,6 +48,8 @@ export async function floor(stage: Stage, choice: LoadChoice): Promise<FloorFlow
 }
 
 export interface DopplerFlow extends Flow {
+  readonly feed: Worker<'load'>;
+  readonly outlet: Worker<'read'>;
   readonly dopplers: readonly ManagedProcess[];
 }
 

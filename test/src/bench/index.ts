@@ -1,7 +1,9 @@
 export { scalingTables } from '../scaling/tables.ts';
+export { shortRows, twice } from './check.ts';
 export { costsOf } from './costs.ts';
 export { writeDocs } from './docs.ts';
-export { losses, readFigures, writeFigures } from './figures.ts';
+export { readFigures, writeFigures } from './figures.ts';
 export { profileProcesses, profileTables } from './profile-processes.ts';
-export { checkedRatios, isScenario, playSuite, rowsOf } from './suite.ts';
-export { markdownTable, terminalLines } from './table.ts';
+export { rowsOf } from './row.ts';
+export { isScenario, playSuite } from './suite.ts';
+export { markdownTable, runOf, terminalLines } from './table.ts';

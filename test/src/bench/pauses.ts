@@ -3,9 +3,10 @@
  * often its event loop stood still for more than 50 ms, and writes it to the file each second.
  *
  * It shows in a timer of 10 ms that comes late. Since the last writing nothing is lost but a second.
+ * Who takes the file away begins anew: what is in the next one is younger.
  */
 
-import { writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 
 const TICK_MS = 10;
 const PAUSE_MS = 50;
@@ -25,5 +26,6 @@ setInterval(() => {
   longestMs = Math.max(longestMs, lateMs);
   if (now - writtenAt < WRITE_EVERY_MS) return;
   writtenAt = now;
+  if (!existsSync(file)) [count, longestMs] = [0, 0];
   writeFileSync(file, JSON.stringify({ count, longestMs }));
 }, TICK_MS).unref();

@@ -31,22 +31,22 @@ export interface Figures {
   /** Envelopes a second that the load was asked for. */
   readonly asked: number;
   readonly usage: Usage;
-  /** CPU-µs per envelope of the floor in the same run, or of what else this is compared with. */
-  readonly floorMicros: number | undefined;
+  /** Of the floor in the same run, or of what else this is compared with. */
+  readonly other?: Usage | undefined;
   /** Further figures by name, such as a latency in ms. */
   readonly further: Readonly<Record<string, number>>;
 }
 
 /** Figures of which some may be left out. */
-export function figuresOf(
-  figures: Omit<Figures, 'floorMicros' | 'further'> & Partial<Figures>,
-): Figures {
-  return { floorMicros: undefined, further: {}, ...figures };
+export function figuresOf(figures: Omit<Figures, 'further'> & Partial<Figures>): Figures {
+  return { further: {}, ...figures };
 }
 
-/** How often this costs what it is compared with. */
-export function ratioOf({ usage, floorMicros }: Figures): number | undefined {
-  return floorMicros === undefined ? undefined : usage.cpuMicros / floorMicros;
+/** A load that is held up brings less than it was asked for, and then what it costs is another. */
+const SENT_AT_LEAST = 0.97;
+
+export function isSent({ sent, seconds }: Usage, perSecond: number): boolean {
+  return sent / seconds >= perSecond * SENT_AT_LEAST;
 }
 
 interface Course {
@@ -72,8 +72,7 @@ export async function beside(
   { perSecond, detail = '' }: Course,
 ): Promise<Figures> {
   const asked = perSecond * rateFactor;
-  const usages = await inTurns([flow, other], { perSecond: asked, seconds });
-  const [usage, { cpuMicros: floorMicros } = { cpuMicros: Number.NaN }] = usages;
-  if (!usage) throw new Error('two flows give two usages');
-  return figuresOf({ shape, detail, asked, usage, floorMicros });
+  const [usage, compared] = await inTurns([flow, other], { perSecond: asked, seconds });
+  if (!usage || !compared) throw new Error('two flows give two usages');
+  return figuresOf({ shape, detail, asked, usage, other: compared });
 }

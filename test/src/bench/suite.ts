@@ -1,9 +1,10 @@
 /**
  * The suite: plays scenarios one after another, each on a stage of its own, so that none finds
- * another's processes, caches or connections.
+ * another's processes, caches or connections. One that fails, or does not end, costs none of the others.
  */
 
-import { type Figures, ratioOf, type Scenario } from './scenario.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Figures, Scenario } from './scenario.ts';
 import { SCENARIOS } from './scenarios/index.ts';
 import { Stage } from './stage.ts';
 import type { Shape } from './worker.ts';
@@ -12,11 +13,16 @@ export interface SuiteOptions {
   /** Words of which one must be in a scenario's name; none: all are played. */
   readonly words: readonly string[];
   readonly seconds: number;
-  readonly rateFactor: number;
+  readonly rateFactorOf: (scenario: string) => number;
   /** Default: those that a scenario is meant for. */
   readonly shape?: Shape | undefined;
-  /** Hears of each scenario when it has been played. */
-  readonly onPlayed: (outcome: Outcome) => void;
+  /** Hears of each scenario when it has been played, or could not be. */
+  readonly onPlayed: (outcome: Outcome) => void | Promise<void>;
+  readonly onFailed: (failure: Failure) => void | Promise<void>;
+  /** Default: those of the suite. */
+  readonly scenarios?: readonly Scenario[];
+  /** How long a scenario may take. Default two minutes, and twenty times what it measures. */
+  readonly limitMs?: number;
 }
 
 /** What a scenario came to with one shape. */
@@ -25,8 +31,14 @@ export interface Outcome {
   readonly figures: readonly Figures[];
 }
 
-/** Their rates are found anew in each run, so their figures cannot be compared. */
-const RATE_VARIES: ReadonlySet<string> = new Set(['highest-rate']);
+export interface Failure {
+  readonly scenario: string;
+  readonly shape: Shape;
+  readonly reason: string;
+}
+
+const LIMIT_MS = 120_000;
+const LIMIT_MS_PER_SECOND = 20_000;
 
 /** Whether a word is in the name of one of them. */
 export function isScenario(word: string): boolean {
@@ -35,61 +47,38 @@ export function isScenario(word: string): boolean {
 
 export async function playSuite(options: SuiteOptions): Promise<void> {
   await using common = await Stage.open();
-  for (const scenario of SCENARIOS) {
-    const { words, shape } = options;
+  const { words, shape, scenarios = SCENARIOS } = options;
+  for (const scenario of scenarios) {
     if (words.length > 0 && !words.some((word) => scenario.name.includes(word))) continue;
     const shapes = shape ? [shape] : (scenario.shapes ?? (['lean', 'cf'] as const));
     for (const one of shapes) {
-      await using stage = await Stage.open(common.certificates);
-      const { seconds, rateFactor } = options;
-      const figures = await scenario.play({ stage, shape: one, seconds, rateFactor });
-      options.onPlayed({ scenario, figures });
+      try {
+        const figures = await playOne(scenario, one, options, common.certificates);
+        await options.onPlayed({ scenario, figures });
+      } catch (error) {
+        const reason = error instanceof Error ? error.message : String(error);
+        await options.onFailed({ scenario: scenario.name, shape: one, reason });
+      }
     }
   }
 }
 
-/** One line of a table, as people read it and as a program does. */
-export interface Row {
-  readonly scenario: string;
-  readonly shape: Shape;
-  readonly detail: string;
-  readonly askedPerSecond: number;
-  readonly inPerSecond: number;
-  readonly outPerSecond: number;
-  readonly lost: number;
-  readonly cpuMicros: number;
-  readonly floorMicros: number | undefined;
-  readonly ratio: number | undefined;
-  readonly processes: Figures['usage']['processes'];
-  readonly further: Figures['further'];
-}
-
-export function rowsOf({ scenario, figures }: Outcome): Row[] {
-  return figures.map((one) => {
-    const { seconds, sent, received, lost, cpuMicros, processes } = one.usage;
-    return {
-      scenario: scenario.name,
-      shape: one.shape,
-      detail: one.detail,
-      askedPerSecond: Math.round(one.asked),
-      inPerSecond: Math.round(sent / seconds),
-      outPerSecond: Math.round(received / seconds),
-      lost,
-      cpuMicros,
-      floorMicros: one.floorMicros,
-      ratio: ratioOf(one),
-      processes,
-      further: one.further,
-    };
+async function playOne(
+  scenario: Scenario,
+  shape: Shape,
+  { seconds, rateFactorOf, limitMs = LIMIT_MS + seconds * LIMIT_MS_PER_SECOND }: SuiteOptions,
+  certificates: string,
+): Promise<Figures[]> {
+  await using stage = await Stage.open(certificates);
+  const rateFactor = rateFactorOf(scenario.name);
+  const late = new AbortController();
+  const limit = sleep(limitMs, undefined, { signal: late.signal }).then(() => {
+    throw new Error(`it did not end within ${Math.round(limitMs / 1000)} s`);
   });
-}
-
-/** The ratios that `bench:check` compares, by name. */
-export function checkedRatios(rows: readonly Row[]): Record<string, number> {
-  const ratios: Record<string, number> = {};
-  for (const { scenario, shape, detail, ratio } of rows) {
-    const name = [scenario, shape, detail].filter((text) => text !== '').join(', ');
-    if (ratio !== undefined && !RATE_VARIES.has(scenario)) ratios[name] = ratio;
+  limit.catch(() => undefined); // Given up when the scenario has ended in time.
+  try {
+    return await Promise.race([scenario.play({ stage, shape, seconds, rateFactor }), limit]);
+  } finally {
+    late.abort();
   }
-  return ratios;
 }

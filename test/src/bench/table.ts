@@ -1,6 +1,7 @@
 /** The suite's rows as text: lines for a terminal, and tables for docs/benchmarks.md. */
 
-import type { Row } from './suite.ts';
+import type { KeptRow, Made } from './figures.ts';
+import type { Row } from './row.ts';
 
 const MEGABYTE = 1e6;
 
@@ -18,8 +19,12 @@ function terminalLine(row: Row): string {
     `lost ${row.lost}`.padEnd(12),
     `${row.cpuMicros.toFixed(2)} CPU-µs`.padEnd(13),
   ];
-  if (row.floorMicros !== undefined && row.ratio !== undefined) {
-    columns.push(`beside ${row.floorMicros.toFixed(2)}, ${row.ratio.toFixed(2)} times`);
+  if (row.beside !== undefined && row.ratio !== undefined) {
+    columns.push(`beside ${row.beside.cpuMicros.toFixed(2)}, ${row.ratio.toFixed(2)} times`);
+  }
+  if (row.isShort) {
+    const other = row.beside === undefined ? '' : `, beside it ${row.beside.inPerSecond}/s`;
+    columns.push(`(the load was held up: ${row.askedPerSecond}/s were asked for${other})`);
   }
   return [...columns, ...further(row)].join('  ');
 }
@@ -31,40 +36,54 @@ function processLines({ processes }: Row): string[] {
   );
 }
 
-/** Markdown: one line for each row. */
-export function markdownTable(rows: readonly Row[]): string {
+const TITLES = [
+  ...['scenario', 'shape', 'asked/s', 'in/s', 'out/s', 'lost', 'CPU-µs', 'floor', 'ratio'],
+  ...['peak RSS', '', 'run'],
+];
+
+/** Markdown: one line for each row, and below it the runs that they come from. */
+export function markdownTable(rows: readonly KeptRow[]): string {
+  const runs = [...new Set(rows.map(({ made }) => runOf(made)))];
   const lines = rows.map((row) => [
     [row.scenario, row.detail].filter((text) => text !== '').join(', '),
     row.shape,
-    row.inPerSecond.toLocaleString('en'),
+    row.askedPerSecond.toLocaleString('en'),
+    `${row.inPerSecond.toLocaleString('en')}${row.isShort ? ' (held up)' : ''}`,
     row.outPerSecond.toLocaleString('en'),
     row.lost.toLocaleString('en'),
     row.cpuMicros.toFixed(2),
-    row.floorMicros?.toFixed(2) ?? '',
+    besideCell(row),
     row.ratio?.toFixed(2) ?? '',
-    row.processes
-      .map(({ name, cpuMicros, peakRssBytes }) =>
-        row.processes.length === 1
-          ? megabytes(peakRssBytes)
-          : `${name} ${cpuMicros.toFixed(2)}, ${megabytes(peakRssBytes)}`,
-      )
-      .join('; '),
+    processCell(row),
     further(row).join(', '),
+    String(runs.indexOf(runOf(row.made)) + 1),
   ]);
-  const titles = [
-    'scenario',
-    'shape',
-    'in/s',
-    'out/s',
-    'lost',
-    'CPU-µs',
-    'floor',
-    'ratio',
-    'peak RSS',
-    '',
-  ];
-  const rule = titles.map(() => '---');
-  return [titles, rule, ...lines].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+  const table = [TITLES, TITLES.map(() => '---'), ...lines].map(
+    (cells) => `| ${cells.join(' | ')} |`,
+  );
+  return [...table, '', ...runs.map((run, index) => `${index + 1}. ${run}`)].join('\n');
+}
+
+/** Where figures come from, as a sentence. */
+export function runOf({ commit, command, note }: Made): string {
+  const where = note === undefined ? '' : `, ${note}`;
+  return `Of commit \`${commit}\`, by \`${command}\`${where}.`;
+}
+
+function besideCell({ beside }: Row): string {
+  if (beside === undefined) return '';
+  const lost = beside.lost === 0 ? '' : ` (lost ${beside.lost.toLocaleString('en')})`;
+  return `${beside.cpuMicros.toFixed(2)}${lost}`;
+}
+
+function processCell({ processes }: Row): string {
+  return processes
+    .map(({ name, cpuMicros, peakRssBytes }) =>
+      processes.length === 1
+        ? megabytes(peakRssBytes)
+        : `${name} ${cpuMicros.toFixed(2)}, ${megabytes(peakRssBytes)}`,
+    )
+    .join('; ');
 }
 
 function further(row: Row): string[] {

@@ -1,20 +1,20 @@
 /**
- * The highest rate at which one Doppler with its cache loses nothing to one firehose, found by
- * steps of a third and then halves, and the floor at the same rate.
+ * The highest rate at which one Doppler with its cache loses nothing to one firehose. What is found
+ * is confirmed in turns with the floor, and lowered until it holds there as well.
  *
  * The load and the reader have their own share of the machine: on few cores it is theirs that ends.
+ * How much of a core each of the three took tells whose; what has nearly one is the limit.
  */
 
-import { measure, type Usage, warmUp } from '../flow.ts';
+import { inTurns, measure, type Usage, warmUp } from '../flow.ts';
 import { floor, throughDoppler } from '../flows.ts';
-import { figuresOf, type Scenario } from '../scenario.ts';
+import { cpuSeconds } from '../proc.ts';
+import { figuresOf, isSent, type Scenario } from '../scenario.ts';
+import { highestRateThat } from '../search-rate.ts';
 
 const FIRST = { lean: 100_000, cf: 50_000 };
-const STEP = 1.33;
-const HALVINGS = 2;
-const STEPS_MAX = 10;
-/** A load that is held up this much does not bring what it was asked for. */
-const SENT_AT_LEAST = 0.97;
+const LOWERED = 0.93;
+const CONFIRMATIONS_MAX = 4;
 
 export const highestRate: Scenario = {
   name: 'highest-rate',
@@ -25,46 +25,40 @@ export const highestRate: Scenario = {
     const first = FIRST[shape] * rateFactor;
     await warmUp(flow, first / 2);
     await warmUp(least, first / 2);
+    const warm = [flow, least].map((one) => ({ ...one, warmUpSeconds: 0 }));
+    const ends = { load: flow.feed.pid, reader: flow.outlet.pid };
+    const works = async (perSecond: number): Promise<boolean> =>
+      isWhole(await measure(flow, { perSecond, seconds }), perSecond);
 
-    const tried = async (perSecond: number): Promise<Usage | undefined> => {
-      const usage = await measure(flow, { perSecond, seconds });
-      const isSent = usage.sent >= perSecond * seconds * SENT_AT_LEAST;
-      return usage.lost === 0 && isSent ? usage : undefined;
-    };
-    const best = await highest(first, tried);
-    if (!best) throw new Error(`even ${first} a second were not carried without a loss`);
-    const { rate: asked, usage } = best;
-    const { cpuMicros: floorMicros } = await measure(least, { perSecond: asked, seconds });
-    return [figuresOf({ shape, detail: '', asked, usage, floorMicros })];
+    let asked = await highestRateThat(works, first);
+    for (let tries = 0; asked !== undefined && tries < CONFIRMATIONS_MAX; tries += 1) {
+      const before = await usedBy(ends);
+      const [usage, other] = await inTurns(warm, { perSecond: asked, seconds });
+      const after = await usedBy(ends);
+      if (!usage || !other) throw new Error('two flows give two usages');
+      if (isWhole(usage, asked)) {
+        const further = {
+          'of a core: Doppler': (usage.cpuMicros * usage.received) / usage.seconds / 1e6,
+          load: (after.load - before.load) / usage.seconds,
+          reader: (after.reader - before.reader) / usage.seconds,
+        };
+        return [figuresOf({ shape, detail: '', asked, usage, other, further })];
+      }
+      asked *= LOWERED;
+    }
+    throw new Error(`no rate was found that is carried without a loss, from ${first} a second`);
   },
 };
 
-interface Best {
-  readonly rate: number;
-  readonly usage: Usage;
+function isWhole(usage: Usage, perSecond: number): boolean {
+  return usage.lost === 0 && isSent(usage, perSecond);
 }
 
-/** The highest rate that `tried` has a usage for, as far as it is looked for. */
-async function highest(
-  first: number,
-  tried: (rate: number) => Promise<Usage | undefined>,
-): Promise<Best | undefined> {
-  let best: Best | undefined;
-  let tooMuch = first;
-  for (let step = 0; step < STEPS_MAX; step += 1) {
-    // What fails at first is tried lower; once something went well, higher.
-    const rate = best ? best.rate * STEP : first / STEP ** step;
-    const usage = await tried(rate);
-    if (usage) best = { rate, usage };
-    else tooMuch = rate;
-    if (best && !usage) break;
-    if (best && tooMuch < first) break;
-  }
-  for (let halving = 0; best && tooMuch > best.rate && halving < HALVINGS; halving += 1) {
-    const rate: number = (best.rate + tooMuch) / 2;
-    const usage = await tried(rate);
-    if (usage) best = { rate, usage };
-    else tooMuch = rate;
-  }
-  return best;
+async function usedBy(ends: Ends): Promise<{ readonly load: number; readonly reader: number }> {
+  return { load: await cpuSeconds(ends.load), reader: await cpuSeconds(ends.reader) };
+}
+
+interface Ends {
+  readonly load: number | undefined;
+  readonly reader: number | undefined;
 }

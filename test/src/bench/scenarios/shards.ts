@@ -19,7 +19,7 @@ export const shards: Scenario = {
     const [one, ...more] = usages;
     return more.map((usage, index) => {
       const detail = `${COUNTS[index + 1]} Dopplers`;
-      return figuresOf({ shape, detail, asked, usage, floorMicros: one?.cpuMicros ?? 0 });
+      return figuresOf({ shape, detail, asked, usage, other: one });
     });
   },
 };

@@ -16,7 +16,7 @@ export const tenFirehoses: Scenario = {
     const flow = await throughDoppler(stage, shape, { reads, copies: FIREHOSES });
     const one = await throughDoppler(stage, shape);
     const figures = await beside(options, flow, one, { perSecond: RATE[shape] });
-    const more = figures.usage.cpuMicros - (figures.floorMicros ?? 0);
+    const more = figures.usage.cpuMicros - (figures.other?.cpuMicros ?? 0);
     return [{ ...figures, further: { 'µs for each further one': more / (FIREHOSES - 1) } }];
   },
 };
