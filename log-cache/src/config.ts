@@ -1,11 +1,16 @@
 /** All that can be set on a Log Cache that stands alone: the names of log-cache-release v3.2.0. */
 
 import { Env, type ObservabilityConfig, type TlsFiles, type Zone } from '@standpipe/plumbing';
-import { internalTlsSettings, metricsSettings, nearUnlessSecure } from './process-settings.ts';
+import {
+  internalTlsSettings,
+  metricsSettings,
+  type NearAddress,
+  nearUnlessSecure,
+} from './process-settings.ts';
 import { type PersistenceSettings, persistenceSettings } from './restart/settings.ts';
 import { AS_THE_ORIGINAL, type StoreSettings, storeSettings } from './store-settings.ts';
 
-export interface NodeConfig {
+export interface NodeConfig extends NearAddress {
   /** ADDR: where logcache.v1 is served. */
   readonly address: string;
   /** CA_PATH, CERT_PATH, KEY_PATH: mutual TLS there and towards other nodes; undefined is none. */
@@ -35,7 +40,7 @@ export function readConfig(vars: Readonly<NodeJS.ProcessEnv> = process.env): Nod
   const addresses = env.addresses('NODE_ADDRS', { fallback: [] });
   const nodeIndex = env.count('NODE_INDEX', { fallback: 0, min: 0, max: 65_535 });
   const config: NodeConfig = {
-    address: nearUnlessSecure(env.address('ADDR', { listen: true }), tls !== undefined),
+    ...nearUnlessSecure(env.address('ADDR', { listen: true }), tls !== undefined),
     tls,
     queryTimeoutMs: env.duration('QUERY_TIMEOUT', { fallback: '10s', min: '10ms', max: '10m' }),
     store: storeSettings(env, AS_THE_ORIGINAL),

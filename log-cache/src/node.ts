@@ -18,6 +18,7 @@ import {
 } from '@standpipe/plumbing';
 import { type NodeConfig, ZONE } from './config.ts';
 import { createLogCache, type LogCache } from './log-cache.ts';
+import { tellIfNear } from './process-settings.ts';
 
 /** How long draining may take, but for writing the cache to its folder. */
 const DRAIN_LIMIT_MS = 10_000;
@@ -48,6 +49,7 @@ export async function startLogCache(
     await cache.restore(stop);
     const { services } = cache;
     const grpc = await listenGrpc({ address: config.address, tls, services, log, metrics });
+    tellIfNear(config, log);
     return {
       address: grpc.address,
       metricsPort: told.port,

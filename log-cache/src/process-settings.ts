@@ -4,6 +4,7 @@ import {
   type Env,
   formatAddress,
   isLoopback,
+  type Log,
   type ObservabilityConfig,
   observabilitySettings,
   parseAddress,
@@ -35,15 +36,30 @@ export function metricsSettings(
   };
 }
 
+export interface NearAddress {
+  /** Where to listen, `host:port`. */
+  readonly address: string;
+  /** What was set, where it says more than `address` does. */
+  readonly askedAddress?: string;
+}
+
 /**
- * An address to listen on as `host:port`. Where it says every interface, and there is no TLS, that
- * is this machine alone: what anybody may read and write is not for others.
+ * Where to listen. Where an address says every interface, and there is no TLS, that is this machine
+ * alone: what anybody may read and write is not for others.
  */
-export function nearUnlessSecure(address: string, secure: boolean): string {
+export function nearUnlessSecure(address: string, secure: boolean): NearAddress {
   const parsed = parseAddress(address);
-  if (secure || parsed === undefined || isLoopback(parsed.host)) return address;
+  if (secure || parsed === undefined || isLoopback(parsed.host)) return { address };
   const isEverywhere = parsed.host === '0.0.0.0' || parsed.host === '::' || parsed.host === '';
-  return isEverywhere ? formatAddress({ host: '127.0.0.1', port: parsed.port }) : address;
+  if (!isEverywhere) return { address };
+  const near = formatAddress({ host: '127.0.0.1', port: parsed.port });
+  return { address: near, askedAddress: address };
+}
+
+/** Tells whoever set an address that others will not get there. */
+export function tellIfNear({ askedAddress }: Pick<NearAddress, 'askedAddress'>, log: Log): void {
+  if (askedAddress === undefined) return;
+  log.warn({ asked: askedAddress }, 'without TLS only this machine is served');
 }
 
 function tlsIfAny(

@@ -16,6 +16,21 @@ export function refusalOf(error: unknown): ReadError | undefined {
   return new ReadError(error.code, error.details, { cause: error });
 }
 
+/**
+ * Why a call failed, in words for whoever asked: of a node that can't be reached without what grpc-js
+ * puts around the reason.
+ */
+export function reasonOf({ details }: ServiceError): string {
+  const last = /^No connection established\. Last error: (.*)\. Resolution note: /s.exec(
+    details,
+  )?.[1];
+  if (last === undefined) return details;
+  const reason = last.startsWith('Failed to connect')
+    ? 'it hung up at once, as when only one of the two speaks TLS'
+    : last.replace(/^Error: /, '').replace(/ \(\d{4}-\d\d-\d\dT[^)]*\)$/, '');
+  return `the log cache can't be reached: ${reason}`;
+}
+
 /** Whether a gRPC call failed with this. ReadErrors have a code, too, but no details. */
 export function isServiceError(error: unknown): error is ServiceError {
   return error instanceof Error && 'code' in error && 'details' in error;

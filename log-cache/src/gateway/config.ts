@@ -5,10 +5,15 @@
 
 import { Env, type ObservabilityConfig, type TlsFiles } from '@standpipe/plumbing';
 import { ACCESS_UNUSED } from '../access/settings.ts';
-import { internalTlsSettings, metricsSettings, nearUnlessSecure } from '../process-settings.ts';
+import {
+  internalTlsSettings,
+  metricsSettings,
+  type NearAddress,
+  nearUnlessSecure,
+} from '../process-settings.ts';
 import { type RestSettings, restSettings } from '../rest/settings.ts';
 
-export interface GatewayConfig {
+export interface GatewayConfig extends Pick<NearAddress, 'askedAddress'> {
   /** ADDR, PROXY_CERT_PATH and _KEY_PATH or EXTERNAL_CERT and _KEY; UAA_ADDR, CAPI_ADDR, … */
   readonly rest: RestSettings;
   /** LOG_CACHE_ADDR: the node that is asked. */
@@ -39,8 +44,10 @@ export function readConfig(vars: Readonly<NodeJS.ProcessEnv> = process.env): Gat
     required: true,
     openToOthers: true,
   });
+  const near = nearUnlessSecure(rest.address, rest.certificate !== undefined);
   const config: GatewayConfig = {
-    rest: { ...rest, address: nearUnlessSecure(rest.address, rest.certificate !== undefined) },
+    ...(near.askedAddress !== undefined && { askedAddress: near.askedAddress }),
+    rest: { ...rest, address: near.address },
     logCacheAddress: env.address('LOG_CACHE_ADDR', {}),
     queryTimeoutMs: env.duration('QUERY_TIMEOUT', { fallback: '10s', min: '10ms', max: '10m' }),
     tls: internalTlsSettings(env),

@@ -8,6 +8,7 @@
 
 import { createLogger, type Log, Metrics, observability, readTls } from '@standpipe/plumbing';
 import { LogCacheClient } from '../client.ts';
+import { tellIfNear } from '../process-settings.ts';
 import { Querier } from '../promql/querier.ts';
 import { listenRest } from '../rest/listen.ts';
 import type { GatewayConfig } from './config.ts';
@@ -50,6 +51,7 @@ export async function startGateway(
       metrics,
     });
     opened.push(listener);
+    tellIfNear(config, log);
     return {
       address: listener.address,
       metricsPort: told.port,

@@ -13,7 +13,7 @@ import { MalformedError } from '../messages.ts';
 import { readFrom } from '../paged-search.ts';
 import { ReadError } from '../read-error.ts';
 import type { MetaResult, Reader, ReadRequest, ReadResult } from '../reader.ts';
-import { isServiceError } from '../refusals.ts';
+import { isServiceError, reasonOf } from '../refusals.ts';
 
 export interface NodeReaderOptions {
   readonly client: Pick<LogCacheClient, 'ask' | 'meta'>;
@@ -49,6 +49,6 @@ async function passedOn<T>(answer: Promise<T>): Promise<T> {
     }
     if (!isServiceError(error)) throw error;
     const code = error.code in status ? error.code : status.UNKNOWN;
-    throw new ReadError(code, error.details, { cause: error });
+    throw new ReadError(code, reasonOf(error), { cause: error });
   }
 }

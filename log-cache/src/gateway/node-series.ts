@@ -12,7 +12,7 @@ import { QueryError } from '../promql/errors.ts';
 import { timedOut } from '../promql/pacer.ts';
 import type { Pace, Selected, Selection, SeriesSource } from '../promql/series.ts';
 import { selectFrom } from '../promql/series-client.ts';
-import { isServiceError } from '../refusals.ts';
+import { isServiceError, reasonOf } from '../refusals.ts';
 
 export class NodeSeries implements SeriesSource {
   readonly #client: LogCacheClient;
@@ -27,7 +27,7 @@ export class NodeSeries implements SeriesSource {
     } catch (error) {
       if (!isServiceError(error)) throw error;
       if (error.code === status.DEADLINE_EXCEEDED) throw timedOut();
-      throw new QueryError('internal', error.details, { cause: error });
+      throw new QueryError('internal', reasonOf(error), { cause: error });
     }
   }
 }

@@ -13,7 +13,7 @@ import { nowNanoseconds, PackedBatch } from '@standpipe/protos';
 import type { LogCacheClient } from '../client.ts';
 import { MalformedError } from '../messages.ts';
 import { ReadError } from '../read-error.ts';
-import { isServiceError, refusalOf } from '../refusals.ts';
+import { isServiceError, reasonOf, refusalOf } from '../refusals.ts';
 import type { Place, Tails, ZoneChunk, ZonesRequest } from '../tail/tail.ts';
 
 const RETRY = { firstMs: 100, maxMs: 3000 };
@@ -91,7 +91,8 @@ export class NodeTails implements Tails, Disposable {
       if (isServiceError(error) && error.code === status.UNIMPLEMENTED) {
         throw new ReadError(status.UNIMPLEMENTED, NO_TAILS, { cause: error });
       }
-      log.limited('tail', 'warn', { address, error }, 'a source can not be followed at the node');
+      const reason = isServiceError(error) ? reasonOf(error) : error.message;
+      log.limited('tail', 'warn', { address, reason }, 'a source can not be followed at the node');
     }
   }
 }

@@ -12,7 +12,7 @@
 import type { Clock, Log, Metrics } from '@standpipe/plumbing';
 import type { Batch } from '@standpipe/protos';
 import type { Store } from '../store.ts';
-import { DataFolder } from './data-folder.ts';
+import { DataFolder, FolderInUseError } from './data-folder.ts';
 import { Journal } from './journal.ts';
 import { type RestartMetrics, restartMetrics } from './metrics.ts';
 import { type Restored, Restorer } from './restorer.ts';
@@ -205,6 +205,8 @@ export class Persistence implements AsyncDisposable {
 
   #fail(error: unknown, text: string): void {
     this.#metrics.failures.add(1);
-    this.#options.log.error({ error }, text);
+    // Whose mistake that is stands in the message; where it was found out is no help.
+    const isTheirs = error instanceof FolderInUseError;
+    this.#options.log.error(isTheirs ? { reason: error.message } : { error }, text);
   }
 }

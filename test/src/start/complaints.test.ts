@@ -4,14 +4,14 @@ import { Complaints } from './complaints.ts';
 test('shows what those warn of whose files one edits, as text', (t) => {
   const { said, complaints } = listened();
   complaints.hear('syslog_adapter', warning('a drain was refused', { reason: 'no', count: 2 }));
-  complaints.hear('executor', warning('bad', { mistakes: ['a', 'b'] }));
+  complaints.hear('executor', warning('bad', { mistakes: ['a\n  ^', 'b'] }));
   complaints.hear(
     'platform',
     warning('worse', { error: { type: 'Error', message: 'oh', stack: '…' } }),
   );
   t.deepEqual(said, [
     'syslog-adapter: a drain was refused (reason: no, count: 2)',
-    'executor: bad (mistakes: a; b)',
+    'executor: bad (mistakes: a ^; b)',
     'platform: worse (error: oh)',
   ]);
 });

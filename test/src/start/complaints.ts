@@ -45,7 +45,7 @@ function inBrackets(facts: Readonly<Record<string, unknown>>): string {
 }
 
 function plain(value: unknown): string {
-  if (typeof value === 'string') return value;
+  if (typeof value === 'string') return value.trim().replace(/\s+/g, ' '); // One line.
   if (Array.isArray(value)) return value.map(plain).join('; ');
   if (typeof value === 'object' && value && 'message' in value) return plain(value.message);
   return JSON.stringify(value);
