@@ -66,6 +66,32 @@ test('a full message does not wait for the end of the round, which then finds no
   t.notThrows(() => rounds.end());
 });
 
+test('nor does it wait for the next turn, in which its queue would overflow', async (t) => {
+  const { rounds } = setUp();
+  const pace = new Pace(rounds);
+  let isTurnOver = false;
+  const gathered = pace.gather(() => 1);
+  setImmediate(() => {
+    isTurnOver = true;
+  });
+  pace.hurry();
+  await gathered;
+  t.false(isTurnOver);
+});
+
+test('a round in which somebody was hurried ends without taking that from who waits next', async (t) => {
+  const { rounds } = setUp();
+  const pace = new Pace(rounds);
+  await pace.gather(() => PROMPT);
+  const first = pace.gather(() => 1);
+  pace.hurry();
+  await first;
+  const second = pace.gather(() => 1);
+  rounds.endOf(0);
+  pace.hurry();
+  await t.notThrowsAsync(second);
+});
+
 test('a message that is full before anybody waits is not waited with either', async (t) => {
   const { rounds } = setUp();
   const pace = new Pace(rounds);
@@ -127,6 +153,11 @@ class ManualRounds extends Rounds {
 
   override atEnd(listener: () => void): void {
     this.#waiting.push(listener);
+  }
+
+  /** Ends the round of one only. */
+  endOf(waiter: number): void {
+    this.#waiting.splice(waiter, 1)[0]?.();
   }
 
   end(): void {

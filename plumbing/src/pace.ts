@@ -16,8 +16,6 @@
  * while anybody waits.
  */
 
-import { setImmediate as nextTurn } from 'node:timers/promises';
-
 export interface RoundsOptions {
   /** How long an item waits for others, as long as few streams have any. Default 20 ms. */
   readonly ms?: number;
@@ -96,7 +94,7 @@ export class Pace {
 
   /** Resolves when what waits, of which `waiting` tells how many items it is, is to be sent. */
   readonly gather = async (waiting: () => number): Promise<void> => {
-    if (!this.#isHurried) await (this.#rounds.isQuiet ? nextTurn() : this.#endOfRound());
+    if (!this.#isHurried) await this.#turnOrRound();
     this.#isHurried = false;
     this.#rounds.sent(waiting());
   };
@@ -107,14 +105,16 @@ export class Pace {
     this.#release?.();
   }
 
-  #endOfRound(): Promise<void> {
+  /** Waits for the next turn of the event loop or for the end of the round, or until hurried. */
+  #turnOrRound(): Promise<void> {
     return new Promise((resolve) => {
       const release = (): void => {
-        this.#release = undefined;
+        if (this.#release === release) this.#release = undefined; // Else this is long over.
         resolve();
       };
       this.#release = release;
-      this.#rounds.atEnd(release);
+      if (this.#rounds.isQuiet) setImmediate(release);
+      else this.#rounds.atEnd(release);
     });
   }
 }
