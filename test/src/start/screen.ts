@@ -96,7 +96,7 @@ function tries(options: ScreenOptions): Row[] {
       'a metric of your own, to be read at /api/v1/read/demo',
       `bash -c "echo 'demo.visits:1|c|#page:home' >/dev/udp/127.0.0.1/${portOf('statsd-injector')}"`,
     ],
-    ...(rsyslog ? [['the drain of the shop', `tail -f ${rsyslog.file}`] as const] : []),
+    ...(rsyslog ? [['the drain of the shop', `tail -f '${rsyslog.file}'`] as const] : []),
     ...apps
       .filter(({ port }) => port === undefined)
       .map(({ name, guid }): Row => [`the last lines of ${name}`, curl(lastLines(guid))]),
