@@ -1,9 +1,16 @@
-/** Plays the chain under V8's profiler and says where its processes spend their time. */
+/**
+ * Plays the chain under V8's profiler and says where its processes spend their time.
+ *
+ * The profiler looks at the thread that JavaScript runs on, so the shares are of that thread's time;
+ * what other threads take is told beside it.
+ */
 
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fillCaches } from './fill.ts';
 import { measure, warmUp } from './flow.ts';
 import { load, measured } from './flows.ts';
+import { mainThreadSeconds } from './proc.ts';
 import { readProfile, type Share, sharesOf } from './profile.ts';
 import { peerOf, Stage } from './stage.ts';
 import type { Shape } from './worker.ts';
@@ -15,8 +22,9 @@ const INTERVAL_MICROS = 500;
 
 export interface ProcessProfile {
   readonly name: string;
-  /** CPU time for each envelope, with what the profiler costs. */
+  /** CPU time for each envelope, with what the profiler costs: of all threads, and of the main one. */
   readonly cpuMicros: number;
+  readonly mainMicros: number;
   readonly shares: readonly Share[];
 }
 
@@ -33,6 +41,7 @@ export async function profileProcesses(options: {
   const nodeOptions = (name: string): string[] => profiled(folderOf(name));
   const started = await stage.start({ names: NAMES, nodeOptions });
   const processes = NAMES.map(started);
+  await fillCaches(stage, [started('doppler az1/0')], shape);
   const outlet = await stage.worker('websocket', {
     address: started('traffic-controller').address('ws'),
     path: '/firehose/bench',
@@ -40,13 +49,17 @@ export async function profileProcesses(options: {
   const feed = await load(stage, [peerOf(started('metron az1'), 'metron')], { shape });
   const flow = { feed, outlet, processes: measured(processes) };
   await warmUp(flow, perSecond);
+  const mainSeconds = () => Promise.all(processes.map(({ pid }) => mainThreadSeconds(pid)));
+  const before = await mainSeconds();
   const usage = await measure(flow, { perSecond, seconds });
-  await outlet[Symbol.asyncDispose]();
-  for (const process of processes) await process.stop(); // It writes its profile when it ends.
+  const after = await mainSeconds();
+  // Each writes its profile when it ends; together, so that the last seconds are the same for all.
+  await Promise.all(processes.map((process) => process.stop()));
   return await Promise.all(
-    usage.processes.map(async ({ name, cpuMicros }) => ({
+    usage.processes.map(async ({ name, cpuMicros }, index) => ({
       name,
       cpuMicros,
+      mainMicros: (((after[index] ?? 0) - (before[index] ?? 0)) * 1e6) / usage.received,
       shares: sharesOf(await readProfile(folderOf(name)), seconds),
     })),
   );
@@ -59,14 +72,16 @@ function profiled(folder: string): string[] {
 /** Markdown: a table for each process; parts under one per cent are left out. */
 export function profileTables(profiles: readonly ProcessProfile[]): string {
   return profiles
-    .map(({ name, cpuMicros, shares }) => {
+    .map(({ name, cpuMicros, mainMicros, shares }) => {
       const lines = shares
         .filter(({ share }) => share >= 0.01)
         .map(({ part, share }) => {
-          const micros = (share * cpuMicros).toFixed(2);
+          const micros = (share * mainMicros).toFixed(2);
           return `| ${part} | ${Math.round(share * 100)} % | ${micros} |`;
         });
-      return [`| ${name} | of its CPU time | CPU-µs |`, '|---|---|---|', ...lines].join('\n');
+      const others = `| other threads | | ${Math.max(0, cpuMicros - mainMicros).toFixed(2)} |`;
+      const head = [`| ${name} | of its main thread's time | CPU-µs |`, '|---|---|---|'];
+      return [...head, ...lines, others].join('\n');
     })
     .join('\n\n');
 }

@@ -8,6 +8,7 @@ import {
   firstToSaturate,
   hopLoads,
   messagesPerEnvelope,
+  processesFor,
 } from './scaling.ts';
 import { type HopOutcome, simulate } from './simulation.ts';
 
@@ -49,6 +50,22 @@ for (const [name, change] of [
       const difference = Math.abs(simulated / coreShare - 1);
       t.true(difference < 0.12, `${hop}: computed ${coreShare}, simulated ${simulated}`);
     }
+  });
+}
+
+for (const [hop, setting] of [
+  ['agent', 'agents'],
+  ['doppler', 'dopplers'],
+  ['traffic controller', 'controllers'],
+] as const) {
+  test(`as many processes as are needed are enough, and fewer are not: ${hop}`, (t) => {
+    const count = processesFor(COSTS, DEPLOYMENT, hop, 0.05);
+    const shareOf = (processes: number): number => {
+      const loads = hopLoads(COSTS, { ...DEPLOYMENT, [setting]: processes });
+      return loads.find((one) => one.hop === hop)?.coreShare ?? Number.NaN;
+    };
+    t.true(shareOf(count) <= 0.05);
+    t.true(shareOf(count - (hop === 'doppler' ? DEPLOYMENT.zones : 1)) > 0.05);
   });
 }
 

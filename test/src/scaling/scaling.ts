@@ -84,6 +84,30 @@ export function firstToSaturate(loads: readonly HopLoad[]): HopLoad | undefined 
   return loads.toSorted((a, b) => a.saturatedAt - b.saturatedAt)[0];
 }
 
+const COUNT_OF = {
+  agent: 'agents',
+  doppler: 'dopplers',
+  'traffic controller': 'controllers',
+} as const;
+const PROCESSES_MAX = 1_000_000;
+
+/** How many processes of a hop it takes for its busiest to have no more than this of a core. */
+export function processesFor(
+  costs: Costs,
+  deployment: Deployment,
+  hop: Hop,
+  coreShare: number,
+): number {
+  // A zone has one Doppler at least, and as many as the others.
+  const step = hop === 'doppler' ? deployment.zones : 1;
+  for (let count = step; count < PROCESSES_MAX; count += step) {
+    const loads = hopLoads(costs, { ...deployment, [COUNT_OF[hop]]: count });
+    const load = loads.find((one) => one.hop === hop);
+    if (load && load.coreShare <= coreShare) return count;
+  }
+  return Number.POSITIVE_INFINITY;
+}
+
 /**
  * How many messages to Dopplers one envelope makes: those shards that at least one of a message's
  * envelopes falls to, if each falls to any of them alike.

@@ -1,6 +1,14 @@
 /** The tables of docs/scaling.md. */
 
-import { type Costs, type Deployment, firstToSaturate, type HopLoad, hopLoads } from './scaling.ts';
+import {
+  type Costs,
+  type Deployment,
+  firstToSaturate,
+  type Hop,
+  type HopLoad,
+  hopLoads,
+  processesFor,
+} from './scaling.ts';
 
 /** A thousand agents, a hundred Dopplers, a million envelopes a second. */
 const LARGE: Omit<Deployment, 'controllers'> = {
@@ -18,23 +26,17 @@ const SHARE_MAX = 0.6;
 
 /** Markdown: the costs, the large deployment hop by hop, and what changes with its shape. */
 export function scalingTables(costs: Costs): string {
-  const large = { ...LARGE, controllers: controllersFor(costs, LARGE) };
-  const loads = hopLoads(costs, large);
-  const first = firstToSaturate(loads);
+  const one = { ...LARGE, controllers: 1 };
+  const needed = (hop: Hop): number => processesFor(costs, one, hop, SHARE_MAX);
+  const loads = hopLoads(costs, { ...one, controllers: needed('traffic controller') });
+  // As many controllers as are needed are as full as is allowed; the numbers of the others are given.
+  const first = firstToSaturate(loads.filter(({ hop }) => hop !== 'traffic controller'));
   return [
     costTable(costs),
-    hopTable(loads),
-    `First to saturate: the ${first?.hop}, at ${whole(first?.saturatedAt ?? 0)} envelopes a second.`,
+    hopTable(loads, needed),
+    `The first of the hops whose number is given to saturate: the ${first?.hop}, at ${whole(first?.saturatedAt ?? 0)} envelopes a second. Controllers are as many as are needed.`,
     dopplerTable(costs),
   ].join('\n\n');
-}
-
-/** How many controllers it takes for all firehoses. */
-function controllersFor(
-  { controllerEnvelope }: Costs,
-  { envelopesPerSecond, firehoses }: Omit<Deployment, 'controllers'>,
-): number {
-  return Math.ceil((envelopesPerSecond * firehoses * controllerEnvelope) / (SHARE_MAX * 1e6));
 }
 
 function costTable(costs: Costs): string {
@@ -50,14 +52,18 @@ function costTable(costs: Costs): string {
   return ['| | CPU-µs |', '|---|---|', ...lines].join('\n');
 }
 
-function hopTable(loads: readonly HopLoad[]): string {
+function hopTable(loads: readonly HopLoad[], needed: (hop: Hop) => number): string {
   const lines = loads.map(({ hop, processes, envelopesPerSecond, coreShare, saturatedAt }) => {
     const cells = [hop, processes, whole(envelopesPerSecond), percent(coreShare)];
-    return `| ${[...cells, whole(saturatedAt)].join(' | ')} |`;
+    return `| ${[...cells, whole(saturatedAt), needed(hop)].join(' | ')} |`;
   });
-  const head =
-    '| hop | processes | envelopes/s of the busiest | of a core | a whole core, when all get |';
-  return [head, '|---|---|---|---|---|', ...lines].join('\n');
+  const titles = ['hop', 'processes', 'envelopes/s of the busiest', 'of a core'];
+  titles.push('a whole core, when all get', `needed for ${percent(SHARE_MAX)} of one at most`);
+  const rule = titles.map(() => '---');
+  return [titles, rule]
+    .map((cells) => `| ${cells.join(' | ')} |`)
+    .concat(lines)
+    .join('\n');
 }
 
 /** The busiest Doppler's share of a core, by how many there are and what programs send. */
