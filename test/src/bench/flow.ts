@@ -17,7 +17,7 @@ export interface Flow {
   readonly processes: readonly Measured[];
   /** How often each envelope comes out. Default once. */
   readonly copies?: number;
-  /** How long it runs before it is measured beside others. Default 6; 0 if it is warm already. */
+  /** How long it runs before it is measured beside others. Default 4; 0 if it is warm already. */
   readonly warmUpSeconds?: number;
 }
 
@@ -44,7 +44,8 @@ export interface ProcessUsage {
   readonly peakRssBytes: number;
 }
 
-const WARM_UP_SECONDS = 6;
+/** After the fill of a cache (fill.ts) it is more than twice as long. */
+const WARM_UP_SECONDS = 4;
 const TURNS = 3;
 const LOOK_MS = 50;
 /** Rounds of messages are up to 100 ms long (plumbing/src/pace.ts): so long a silence is an end. */

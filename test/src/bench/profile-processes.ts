@@ -11,7 +11,7 @@ import { fillCaches } from './fill.ts';
 import { measure, warmUp } from './flow.ts';
 import { load, measured } from './flows.ts';
 import { mainThreadSeconds } from './proc.ts';
-import { readProfile, type Share, sharesOf } from './profile.ts';
+import { profileClock, readProfile, type Share, sharesOf } from './profile.ts';
 import { peerOf, Stage } from './stage.ts';
 import type { Shape } from './worker.ts';
 
@@ -51,16 +51,19 @@ export async function profileProcesses(options: {
   await warmUp(flow, perSecond);
   const mainSeconds = () => Promise.all(processes.map(({ pid }) => mainThreadSeconds(pid)));
   const before = await mainSeconds();
+  const from = profileClock();
   const usage = await measure(flow, { perSecond, seconds });
   const after = await mainSeconds();
-  // Each writes its profile when it ends; together, so that the last seconds are the same for all.
+  const window = { from, to: profileClock() };
+  await outlet[Symbol.asyncDispose]();
+  // Each writes its profile when it ends.
   await Promise.all(processes.map((process) => process.stop()));
   return await Promise.all(
     usage.processes.map(async ({ name, cpuMicros }, index) => ({
       name,
       cpuMicros,
       mainMicros: (((after[index] ?? 0) - (before[index] ?? 0)) * 1e6) / usage.received,
-      shares: sharesOf(await readProfile(folderOf(name)), seconds),
+      shares: sharesOf(await readProfile(folderOf(name)), window),
     })),
   );
 }

@@ -8,6 +8,7 @@ function frame(id: number, functionName: string, url = ''): object {
 test('the time of a process is summed by what its code is for, and idle time is none', (t) => {
   const shares = sharesOf(
     {
+      startTime: 5_000_000,
       nodes: [
         frame(1, '(idle)'),
         frame(2, '(garbage collector)'),
@@ -15,10 +16,10 @@ test('the time of a process is summed by what its code is for, and idle time is 
         frame(4, 'take', 'file:///app/log-cache/dist/arena.js'),
         frame(5, 'onread', 'node:internal/http2/core'),
       ] as never, // As far as it is needed.
-      samples: [3, 1, 2, 3, 4, 5, 5],
-      timeDeltas: [999, 900_000, 10_000, 20_000, 30_000, 20_000, 20_000],
+      samples: [3, 1, 2, 3, 4, 5, 5, 3],
+      timeDeltas: [999, 900_000, 10_000, 20_000, 30_000, 20_000, 20_000, 500_000],
     },
-    1,
+    { from: 5_000_999, to: 6_000_999 },
   );
   t.deepEqual(shares, [
     { part: 'log cache', share: 0.5 },

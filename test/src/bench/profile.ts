@@ -9,6 +9,8 @@ import { readdir, readFile } from 'node:fs/promises';
 
 /** A .cpuprofile, as far as it is needed. */
 export interface CpuProfile {
+  /** Microseconds of the machine's monotonic clock, as all of its processes read it. */
+  readonly startTime: number;
   readonly nodes: readonly ProfileNode[];
   readonly samples: readonly number[];
   readonly timeDeltas: readonly number[];
@@ -46,19 +48,34 @@ const PARTS: readonly (readonly [string, RegExp])[] = [
   ['other', /(?:)/],
 ];
 
+/** From when till when, on the clock of profiles. */
+export interface Window {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Now, on the clock of profiles. */
+export function profileClock(): number {
+  return Number(process.hrtime.bigint() / 1000n);
+}
+
 /**
- * The shares of the last seconds of a profile, the largest first; what is idle is left out, and so
- * is what came before, when modules were loaded and code was not yet compiled.
+ * The shares of a part of a profile, the largest first; what is idle is left out, and so are the
+ * start, when modules are loaded and code is not yet compiled, and the end, when all is closed.
  */
-export function sharesOf({ nodes, samples, timeDeltas }: CpuProfile, seconds: number): Share[] {
+export function sharesOf(
+  { startTime, nodes, samples, timeDeltas }: CpuProfile,
+  { from, to }: Window,
+): Share[] {
   const partOf = new Map(nodes.map(({ id, callFrame }) => [id, partOfFrame(callFrame)]));
   const micros = new Map<string, number>();
-  let left = seconds * 1e6;
-  for (let index = samples.length - 1; index >= 0 && left > 0; index -= 1) {
-    const part = partOf.get(samples[index] ?? 0) ?? 'other';
+  let at = startTime;
+  for (const [index, sample] of samples.entries()) {
     const time = timeDeltas[index] ?? 0;
+    at += time;
+    if (at <= from || at > to) continue;
+    const part = partOf.get(sample) ?? 'other';
     micros.set(part, (micros.get(part) ?? 0) + time);
-    left -= time;
   }
   micros.delete('idle');
   const busy = [...micros.values()].reduce((total, one) => total + one, 0);

@@ -12,7 +12,7 @@ import { cpuSeconds } from '../proc.ts';
 import { figuresOf, isSent, type Scenario } from '../scenario.ts';
 import { highestRateThat } from '../search-rate.ts';
 
-const FIRST = { lean: 100_000, cf: 50_000 };
+const FIRST = { lean: 200_000, cf: 100_000 };
 const LOWERED = 0.93;
 const CONFIRMATIONS_MAX = 4;
 
