@@ -15,7 +15,10 @@ export interface App {
   readonly instances: number;
   /** Where it runs; an absolute path. */
   readonly directory: string;
-  /** Whether the directory is the app's own, so that its size is the app's use of disk. */
+  /**
+   * Whether the directory is the app's own, so that its size is the app's use of disk. One in which the app
+   * file lies is not.
+   */
   readonly ownsDirectory: boolean;
   /** PORT of instance 0; that of instance i is i higher. Undefined: any free port. */
   readonly port: number | undefined;

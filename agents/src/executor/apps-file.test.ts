@@ -67,6 +67,17 @@ test('takes all that an app may say', (t) => {
   });
 });
 
+test('a directory is the app’s own unless the file lies in it', (t) => {
+  const directories = ['shop', '../shop', '/srv/app', '..', '.', '/'];
+  const entries = directories.map((directory, index) => ({
+    name: `a${index}`,
+    command: 'x',
+    directory,
+  }));
+  const owns = parseApps(JSON.stringify(entries), '/srv/apps').map((app) => app.ownsDirectory);
+  t.deepEqual(owns, [true, true, true, false, false, false]);
+});
+
 test('is JSON as well', (t) => {
   const [app] = parseApps(JSON.stringify([{ name: 'a', command: 'b' }]), '/');
   t.is(app?.command, 'b');

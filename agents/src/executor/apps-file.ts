@@ -18,7 +18,7 @@
  * All mistakes are told at once. Instances are not held to their quotas, which are only reported.
  */
 
-import { resolve } from 'node:path';
+import { relative, resolve } from 'node:path';
 import { guidOf } from '@standpipe/plumbing';
 import { parseDocument } from 'yaml';
 import { type App, appGuid } from './app.ts';
@@ -111,6 +111,11 @@ function readApp(entry: unknown, { index, folder, mistakes }: Place): App {
   return app;
 }
 
+/** Whether a folder is another, or has it somewhere inside. */
+function holds(outer: string, inner: string): boolean {
+  return !/^\.\.(\/|$)/.test(relative(outer, inner));
+}
+
 function readFields(fields: Fields, folder: string): App {
   const name = fields.text('name', NAME);
   const organizationName = fields.text('organization_name', { ...NAME, fallback: 'local' });
@@ -122,7 +127,7 @@ function readFields(fields: Fields, folder: string): App {
     command: fields.text('command', COMMAND),
     instances: fields.count('instances', { fallback: 1, min: 0, max: INSTANCES_MAX }),
     directory: resolve(folder, directory),
-    ownsDirectory: directory !== '' && resolve(folder, directory) !== resolve(folder),
+    ownsDirectory: directory !== '' && !holds(resolve(folder, directory), folder),
     port: fields.count('port', { fallback: undefined, min: 1, max: 65_535 - INSTANCES_MAX }),
     env: fields.texts('env', {
       pattern: /^[A-Za-z_][A-Za-z0-9_.-]*$/,
