@@ -10,6 +10,8 @@ import { FakeIngress } from '../ingress-client-fake.ts';
 import { readProcessTable } from './process-table.ts';
 import { linesOf } from './spy-outlet.ts';
 
+/** A process of its own takes its time to start where others do as well. */
+const PATIENT = { timeoutMs: 60_000 };
 const MAIN = fileURLToPath(new URL('./main.js', import.meta.url));
 const FAMILY =
   'trap "echo bye; exit" TERM; echo $$; sleep 600 & echo $!; (sleep 600 & echo $!); wait';
@@ -17,24 +19,24 @@ const FAMILY =
 test('leaves no process behind on SIGTERM, and sends the last words', async (t) => {
   const { start, agent } = await bench(t);
   const executor = await start(FAMILY);
-  const pids = await eventually(() => pidsOf(agent, 6));
+  const pids = await eventually(() => pidsOf(agent, 6), PATIENT);
   executor.kill('SIGTERM');
   const [code] = await once(executor, 'exit');
   t.is(code, 0);
-  await eventually(async () => (await runningOf(pids)).length === 0);
+  await eventually(async () => (await runningOf(pids)).length === 0, PATIENT);
   // What was sent last may still be on its way through our own socket.
   const words = (): number => linesOf(agent.envelopes).filter((line) => line === 'OUT bye').length;
-  await eventually(() => words() >= 2);
+  await eventually(() => words() >= 2, PATIENT);
   t.is(words(), 2);
 });
 
 test('leaves no process behind when it is killed', async (t) => {
   const { start, agent } = await bench(t);
   const executor = await start(FAMILY);
-  const pids = await eventually(() => pidsOf(agent, 6));
+  const pids = await eventually(() => pidsOf(agent, 6), PATIENT);
   executor.kill('SIGKILL');
   await once(executor, 'exit');
-  await eventually(async () => (await runningOf(pids)).length === 0);
+  await eventually(async () => (await runningOf(pids)).length === 0, PATIENT);
   t.pass();
 });
 
@@ -43,7 +45,7 @@ test('hands no setting of its own to an app', async (t) => {
   await start('env | grep -c -E "^(EXECUTOR|AGENT|METRICS|LOG_LEVEL|CONTAINER)"; echo "$KEPT"');
   const lines = (): string[] =>
     linesOf(agent.envelopes.filter(({ instance_id }) => instance_id === '1'));
-  await eventually(() => lines().length >= 3);
+  await eventually(() => lines().length >= 3, PATIENT);
   t.deepEqual(lines().slice(0, 3), ['OUT 0', 'OUT kept', 'OUT Exit status 0']);
 });
 
