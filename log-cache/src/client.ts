@@ -24,6 +24,7 @@ import {
 } from './messages.ts';
 import { decodeMetaResponse } from './meta-message.ts';
 import { missingIn } from './partial.ts';
+import { Patience } from './patience.ts';
 import type { Pace, Selected, Selection } from './promql/series.ts';
 import { selectOver } from './promql/series-client.ts';
 import type { MetaResult, ReadRequest } from './reader.ts';
@@ -69,6 +70,7 @@ export class LogCacheClient implements AsyncDisposable {
   readonly #readDeadlineMs: number;
   readonly #sendDeadlineMs: number;
   readonly #scanned = new Batch();
+  readonly #patience = new Patience();
 
   constructor(options: LogCacheClientOptions) {
     const { address, tls } = options;
@@ -117,7 +119,7 @@ export class LogCacheClient implements AsyncDisposable {
       method: logCacheEgressService.read,
       request: encodeReadRequest(request),
       metadata,
-      deadlineMs: this.#readDeadlineMs,
+      deadlineMs: this.#patience.limit(this.#readDeadlineMs),
       gone,
     });
     const { envelopes: bytes = Buffer.alloc(0), filtered } = readCarrier(response);
@@ -130,7 +132,7 @@ export class LogCacheClient implements AsyncDisposable {
     const { response, unreachable } = await this.#call({
       method: logCacheEgressService.meta,
       request: encodeMetaRequest(localOnly),
-      deadlineMs: this.#readDeadlineMs,
+      deadlineMs: this.#patience.limit(this.#readDeadlineMs),
     });
     return { sources: decodeMetaResponse(response), unreachable };
   }
@@ -171,6 +173,8 @@ export class LogCacheClient implements AsyncDisposable {
         { deadline: Date.now() + deadlineMs },
         (error, answered) => {
           gone?.removeEventListener('abort', cancel);
+          if (error?.code === grpc.status.DEADLINE_EXCEEDED) this.#patience.ranOut();
+          else if (error?.code !== grpc.status.CANCELLED) this.#patience.answered();
           if (error !== null) reject(error);
           else response = answered ?? NOTHING;
         },
