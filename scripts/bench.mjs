@@ -4,6 +4,7 @@
  *     npm run bench                        every micro-benchmark, the suite, and a profile
  *     npm run bench -- scan store          these
  *     npm run bench -- doppler --shape cf  a scenario of the suite, with envelopes of one shape
+ *     npm run bench -- suite profile       the suite and the profile, without micro-benchmarks
  *     npm run bench -- profile             where the hot processes spend their time
  *
  *     --seconds N    how long each figure is measured: half a second, in the suite 3
@@ -54,6 +55,7 @@ const { values, positionals } = parseArgs({
   },
 });
 const PROFILE = 'profile';
+const SUITE = 'suite';
 const micros = microBenchmarks();
 refuseMistakes();
 
@@ -70,7 +72,8 @@ else if (found.failures.length > 0) process.exitCode = 1;
 async function run(words) {
   const results = { micros: [], rows: [], profiles: [], ratios: {}, failures: [] };
   await runMicros(words, results);
-  if (words.length === 0 || words.some(isScenario)) await runSuite(words, results);
+  const isWhole = words.length === 0 || words.includes(SUITE);
+  if (isWhole || words.some(isScenario)) await runSuite(isWhole ? [] : words, results);
   if (words.includes(PROFILE) || (words.length === 0 && !values.check)) {
     results.profiles = await profileProcesses({
       shape: values.shape ?? 'lean',
@@ -189,7 +192,9 @@ function say(lines) {
 function refuseMistakes() {
   const unknown = positionals.filter(
     (word) =>
-      word !== PROFILE && !isScenario(word) && !micros.some(({ name }) => name.includes(word)),
+      ![PROFILE, SUITE].includes(word) &&
+      !isScenario(word) &&
+      !micros.some(({ name }) => name.includes(word)),
   );
   const mistakes = unknown.map((word) => `there is no benchmark ${word}`);
   if (values.shape && !['lean', 'cf'].includes(values.shape)) mistakes.push('--shape lean or cf');
