@@ -38,8 +38,6 @@ const BATCH_BYTES = 64 * 1024;
  */
 const MESSAGE_COUNT = 500;
 const MESSAGE_BYTES = 256 * 1024;
-/** How long an envelope may wait for others. A Doppler's subscribers wait besides. */
-const ROUND_MS = 15;
 /** How long disposing of a lane may wait for what is queued. */
 const FLUSH_LIMIT_MS = 3_000;
 const BACKOFF_FIRST_MS = 50;
@@ -61,11 +59,6 @@ export interface IngressLaneOptions {
   /** Those of the process; default, of this lane alone. */
   readonly rounds?: Rounds;
   readonly log: Log;
-}
-
-/** The rounds in which all lanes of a process send. */
-export function laneRounds(): Rounds {
-  return new Rounds({ ms: ROUND_MS });
 }
 
 interface Waiter {
@@ -91,7 +84,7 @@ export class IngressLane implements AsyncDisposable {
 
   constructor(options: IngressLaneOptions) {
     this.#options = options;
-    this.#pace = new Pace(options.rounds ?? laneRounds());
+    this.#pace = new Pace(options.rounds ?? new Rounds());
     this.#queue = new BoundedQueue<PackedBatch>({
       maxCount: options.maxCount,
       maxBytes: options.maxBytes,

@@ -17,7 +17,7 @@
  */
 
 export interface RoundsOptions {
-  /** How long an item waits for others, as long as few streams have any. Default 20 ms. */
+  /** How long an item waits for others, as long as few streams have any. Default 15 ms. */
   readonly ms?: number;
   /** Once so many items of a round have left, the rest wait for its end. Default 20. */
   readonly prompt?: number;
@@ -25,7 +25,7 @@ export interface RoundsOptions {
   readonly now?: () => number;
 }
 
-const MS_DEFAULT = 20;
+const MS_DEFAULT = 15;
 /** However many streams there are, nothing waits for longer; as in Loggregator v107.0.21. */
 const MS_MAX = 100;
 /** At a price of 10 to 20 CPU-µs, messages take a tenth of a core or less. */

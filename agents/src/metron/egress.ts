@@ -14,10 +14,10 @@
  * load finds its way to a new Doppler behind the same name.
  */
 
-import { type Log, readTls, type Tls, type Zone } from '@standpipe/plumbing';
+import { type Log, Rounds, readTls, type Tls, type Zone } from '@standpipe/plumbing';
 import { ShardOwners } from '@standpipe/protos';
 import { IngressConnection } from '../ingress-client-connection.ts';
-import { IngressLane, laneRounds } from '../ingress-client-lane.ts';
+import { IngressLane } from '../ingress-client-lane.ts';
 import type { MetronConfig } from './config.ts';
 import { DopplerRoutes } from './doppler-routes.ts';
 import type { MetronMetrics } from './metrics.ts';
@@ -38,7 +38,7 @@ export class Egress implements AsyncDisposable, Owners {
   readonly #lanes: readonly IngressLane[];
   readonly #owners: ShardOwners;
   readonly #routes: DopplerRoutes;
-  readonly #rounds = laneRounds();
+  readonly #rounds = new Rounds();
 
   constructor(config: MetronConfig, metrics: MetronMetrics, log: Log) {
     const { zone, otherZones } = splitZones(config);

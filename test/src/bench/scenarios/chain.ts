@@ -5,7 +5,7 @@ import { load, measured } from '../flows.ts';
 import { besideFloor, type Scenario } from '../scenario.ts';
 import { peerOf } from '../stage.ts';
 
-const RATE = { lean: 30_000, cf: 15_000 };
+const RATE = { lean: 60_000, cf: 30_000 };
 const NAMES = ['metron az1', 'doppler az1/0', 'traffic-controller'];
 
 export const chain: Scenario = {
