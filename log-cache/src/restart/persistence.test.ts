@@ -156,7 +156,7 @@ for (const seed of [1, 2, 3, 5]) {
   });
 }
 
-test('a journal does not grow beyond what the cache holds: snapshots take its place', async (t) => {
+test('a journal does not grow for ever: snapshots take its place', async (t) => {
   const folder = await testFolder(t);
   const memoryLimitBytes = 2 ** 20;
   const kept = await openKept(folder, { journal: true, memoryLimitBytes });

@@ -2,7 +2,7 @@
  * Keeps what a log cache holds from one process to the next.
  *
  *     start     snapshot, then journal ──▶ store
- *     running   put ──▶ journal; once that is as long as the cache is large, a new snapshot
+ *     running   put ──▶ journal; once that is four times the cache's memory, a new snapshot
  *     SIGTERM   store ──▶ snapshot, and no journal any more
  *
  * Without a journal a killed process leaves the snapshot of its start. Nothing here is fatal: a
@@ -28,6 +28,13 @@ export interface PersistenceOptions extends PersistenceSettings {
 
 const SEGMENT_BYTES_MIN = 2 ** 20;
 const SEGMENT_BYTES_MAX = 64 * 2 ** 20;
+/**
+ * How much of the cache's memory the journal takes until a snapshot takes its place. An envelope in
+ * a snapshot costs as much as three in a journal, so it must not be written each time one comes in.
+ */
+const JOURNAL_PART = 4;
+/** The most that segments take, if no snapshot comes about: a snapshot has time for two parts more. */
+const SEGMENTS_PART = JOURNAL_PART + 2;
 /** From the end of one snapshot to the next at least. */
 const SNAPSHOT_PAUSE_MS = 5000;
 
@@ -128,7 +135,7 @@ export class Persistence implements AsyncDisposable {
       live,
       stale,
       segmentBytes: Math.min(SEGMENT_BYTES_MAX, Math.max(SEGMENT_BYTES_MIN, store.limitBytes / 8)),
-      capacityBytes: 3 * store.limitBytes,
+      capacityBytes: SEGMENTS_PART * store.limitBytes,
       onWritten: (bytes) => this.#onWritten(bytes),
     });
     // What could not be read is no longer where it was: what was taken needs a new place.
@@ -137,7 +144,7 @@ export class Persistence implements AsyncDisposable {
 
   #onWritten(bytes: number): void {
     const { clock, store } = this.#options;
-    const enough = Math.max(store.limitBytes, this.#snapshotBytes);
+    const enough = Math.max(JOURNAL_PART * store.limitBytes, this.#snapshotBytes);
     if (this.#carriedBytes + bytes < enough || this.#ending.signal.aborted) return;
     if (clock.now() - this.#snapshotAt >= SNAPSHOT_PAUSE_MS) void this.snapshot();
   }
