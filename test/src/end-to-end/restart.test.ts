@@ -59,12 +59,13 @@ test.serial('a Doppler that is killed has what its journal had, once', async (t)
 test.serial(
   'a Doppler that is killed under load has all that its journal had, without a hole',
   async (t) => {
-    const settings = { LOG_CACHE_JOURNAL: 'true', MEMORY_LIMIT_BYTES: String(2 ** 20) };
+    const settings = { LOG_CACHE_JOURNAL: 'true', MEMORY_LIMIT_BYTES: String(2 ** 19) };
     const { doppler, caller } = await startDoppler(t, settings);
     for (let kill = 1; kill <= 3; kill += 1) {
       const source = `load ${kill}`;
       const load = sendAll(caller(), source);
-      await eventually(async () => sumOf(await page(doppler), 'log_cache_snapshots') >= 1);
+      const snapshots = async () => sumOf(await page(doppler), 'log_cache_snapshots');
+      await eventually(async () => (await snapshots()) >= 1, { timeoutMs: 60_000 });
       const began = load.sent;
       await eventually(() => load.sent > began + 500 * kill);
       const written = sumOf(await page(doppler), 'log_cache_journal_written');
