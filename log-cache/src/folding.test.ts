@@ -1,14 +1,8 @@
-import { Batch, encodeVarint, Kind, scanBatch } from '@standpipe/protos';
-import {
-  cfBatch,
-  encodeEnvelope,
-  leanBatch,
-  longOf,
-  randomEnvelopes,
-  randomFrom,
-} from '@standpipe/protos/testing';
+import { Batch, Kind, scanBatch } from '@standpipe/protos';
+import { cfBatch, encodeEnvelope, leanBatch, longOf, randomFrom } from '@standpipe/protos/testing';
 import test from 'ava';
 import { type EnvelopeInit, testStore } from './testing.ts';
+import { framed, oddEnvelope } from './testing-envelopes.ts';
 
 const FIRST = 1_700_000_000_000_000_000n;
 const TAGS = { app_name: 'shop', origin: 'rep', process_type: 'web', zone: 'az1' };
@@ -50,7 +44,7 @@ for (const seed of [1, 2, 3, 5, 8, 13, 21, 34]) {
     const put = new Map<string, number>();
     let held = 0;
     for (let step = 0; step < 150; step += 1) {
-      const envelopes = Array.from({ length: 1 + random(30) }, () => odd(random));
+      const envelopes = Array.from({ length: 1 + random(30) }, () => oddEnvelope(random));
       const batch = putRaw(store, framed(envelopes));
       for (let row = 0; row < batch.count; row += 1) {
         const key = `${batch.timestamp(row)} ${batch.envelope(row).toString('hex')}`;
@@ -81,6 +75,23 @@ for (const seed of [1, 2, 3, 5, 8, 13, 21, 34]) {
     t.true(held > 0);
   });
 }
+
+test('keeps envelopes without a message wherever in a segment they come to lie', (t) => {
+  for (const instance of ['', '1', '12345', '123456789']) {
+    const { store } = testStore({ memoryLimitBytes: 128 * 1024 });
+    for (let n = 0; n < 10_000; n += 100) {
+      const envelopes = Array.from({ length: 100 }, (_, index) =>
+        encodeEnvelope({
+          timestamp: longOf(FIRST + BigInt(n + index)),
+          source_id: `source ${index % 3}`,
+          instance_id: instance,
+        }),
+      );
+      putRaw(store, framed(envelopes));
+    }
+    t.is(store.size + store.expired, 10_000);
+  }
+});
 
 test('shows the message of an envelope without the rest of it, folded or not', (t) => {
   const { store } = testStore();
@@ -115,51 +126,4 @@ function putRaw(store: ReturnType<typeof testStore>['store'], bytes: Buffer): Ba
   if (!scanBatch(bytes, batch)) throw new Error(batch.mistake);
   store.put(batch);
   return batch;
-}
-
-function framed(envelopes: readonly Buffer[]): Buffer {
-  const frames = envelopes.map((envelope) => {
-    const head = Buffer.alloc(6);
-    head[0] = 0x0a;
-    return Buffer.concat([head.subarray(0, encodeVarint(head, 1, envelope.length)), envelope]);
-  });
-  return Buffer.concat(frames);
-}
-
-/** An envelope as some encoder might write it, of few sources and few sets of tags. */
-function odd(random: (below: number) => number): Buffer {
-  const source = `source ${random(3)}`;
-  const tags = Object.fromEntries(
-    Object.entries(TAGS)
-      .slice(random(2))
-      .toSorted(() => random(3) - 1),
-  );
-  const [any] = randomEnvelopes(random(2 ** 30), 1);
-  const common: EnvelopeInit = { source_id: source, instance_id: String(random(3)), tags };
-  const payload = Buffer.alloc(random(20) === 0 ? random(90_000) : random(300), 'x');
-  const time = [0n, 5n, -3n, FIRST, FIRST + BigInt(random(1000))][random(5)] ?? 0n;
-  const bodies: EnvelopeInit[] = [
-    { log: { payload } },
-    { counter: { name: 'requests', delta: random(5) } },
-    { gauge: { metrics: { cpu: { unit: 'percentage', value: random(100) } } } },
-    {},
-    { log: { payload: Buffer.alloc(0) } },
-  ];
-  const head = encodeEnvelope({ timestamp: longOf(time) });
-  const body = encodeEnvelope(bodies[random(bodies.length)] ?? {});
-  const rest = encodeEnvelope(common);
-  switch (random(8)) {
-    case 0:
-      return encodeEnvelope({ ...any, source_id: source });
-    case 1:
-      return Buffer.concat([rest, body, head]); // The time last.
-    case 2:
-      return Buffer.concat([Buffer.from('0885808000', 'hex'), rest, body]); // A time of padded bytes.
-    case 3:
-      return Buffer.concat([head, body, rest, body]); // The message twice.
-    case 4:
-      return Buffer.concat([head, rest, head, body]);
-    default:
-      return Buffer.concat([head, body, rest]);
-  }
 }

@@ -105,7 +105,7 @@ export class Lane implements Ranked, Judge {
   reserve(batch: Batch, index: number): boolean {
     const folder = this.#folder;
     const canFold = folder.measure(batch, index);
-    const words = Math.max(1, (folder.byteLength + 3) >>> 2); // An empty one has a place, too.
+    const words = wordsFor(folder.byteLength);
     if (!canFold) {
       this.#form = Form.plain;
       return this.#usedWords + words <= this.#segmentWords || this.#openSegment(words);
@@ -115,7 +115,7 @@ export class Lane implements Ranked, Judge {
     if (SEGMENT_HEAD_WORDS + wholeWords <= this.#segmentWords) {
       const whole = folder.find(this.#whole, this.#serial);
       const isFolded = whole !== NONE;
-      const needed = isFolded ? FOLDED_HEAD_WORDS + ((folder.messageBytes + 3) >>> 2) : wholeWords;
+      const needed = isFolded ? FOLDED_HEAD_WORDS + wordsFor(folder.messageBytes) : wholeWords;
       if (this.#usedWords + needed <= this.#segmentWords) {
         this.#form = isFolded ? Form.folded : Form.whole;
         this.#whole = whole;
@@ -146,7 +146,7 @@ export class Lane implements Ranked, Judge {
     } else {
       folder.placePlain(head);
     }
-    this.#usedWords += address - head + Math.max(1, (length + 3) >>> 2);
+    this.#usedWords += address - head + wordsFor(length);
 
     const segmentWords = arena.words(this.#segment);
     const live = local(this.#segment);
@@ -301,6 +301,11 @@ export class Lane implements Ranked, Judge {
     else this.#arena.words(newest)[local(newest) + AFTER] = segment;
     this.#segments += 1;
   }
+}
+
+/** What is empty has a place, too: behind the segment's last word its address would be another's. */
+function wordsFor(byteLength: number): number {
+  return Math.max(1, (byteLength + 3) >>> 2);
 }
 
 /** The segment that an envelope lies in. */
