@@ -9,7 +9,7 @@
  * asked for: that is a copy, which whoever asks for less is spared. Their `message` is never copied.
  */
 
-import { type Arena, local } from './arena.ts';
+import { type Arena, local, NONE } from './arena.ts';
 import {
   type Bounds,
   isFolded,
@@ -18,6 +18,7 @@ import {
   lengthOf,
   readBounds,
   WHOLE_HEAD_WORDS,
+  wholeOf,
 } from './record.ts';
 import type { Source } from './source.ts';
 import type { Place, Timeline } from './timeline.ts';
@@ -78,6 +79,15 @@ export class Cursor {
     const start = 4 * local(this.#address);
     if (isWhole(this.#last)) return start + this.#boundsOf().messageEnd;
     return start + lengthOf(this.#last);
+  }
+
+  /**
+   * Where the bytes lie that the envelope has around its message: the same for all that have the same;
+   * NONE, if only the envelope's own bytes tell.
+   */
+  get outside(): number {
+    if (isFolded(this.#last)) return wholeOf(this.#arena.region(this.#address), this.#address);
+    return isWhole(this.#last) ? this.#address - WHOLE_HEAD_WORDS : NONE;
   }
 
   /** Goes before the first envelope that is at this time or later. */

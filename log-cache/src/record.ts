@@ -63,6 +63,11 @@ export function isWhole(last: number): boolean {
   return (last & WHOLE) !== 0;
 }
 
+/** The head of the whole that the folded envelope at an address was folded onto. */
+export function wholeOf({ words }: Region, address: number): number {
+  return words[local(address) - FOLDED_HEAD_WORDS] as number; // Before its message.
+}
+
 /** The parts of a whole envelope, as places within its bytes. */
 export interface Bounds {
   timeEnd: number;

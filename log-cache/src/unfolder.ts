@@ -12,7 +12,7 @@
 
 import { type Arena, local, NONE } from './arena.ts';
 import { copy, type Memory, memoryOf } from './bytes.ts';
-import { type Bounds, FOLDED_HEAD_WORDS, readBounds, WHOLE_HEAD_WORDS } from './record.ts';
+import { type Bounds, readBounds, WHOLE_HEAD_WORDS, wholeOf } from './record.ts';
 import { TIME_BYTES_MAX, writeTime } from './time-field.ts';
 
 const BYTES_AT_FIRST = 1024;
@@ -41,8 +41,7 @@ export class Unfolder {
     time: { readonly timeHigh: number; readonly timeLow: number },
   ): void {
     const region = this.#arena.region(address);
-    // The word before the message.
-    const whole = region.words[local(address) - FOLDED_HEAD_WORDS] as number;
+    const whole = wholeOf(region, address);
     const bounds = this.#bounds;
     if (whole !== this.#whole) readBounds(region, whole, bounds);
     const { timeEnd, messageStart, messageEnd } = bounds;

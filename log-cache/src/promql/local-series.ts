@@ -60,10 +60,10 @@ export class LocalSeries implements SeriesSource {
     let seen = 0;
     let extra = collector.extraWork;
     while (cursor.next()) {
-      const { timeHigh, timeLow, kind } = cursor;
+      const { timeHigh, timeLow } = cursor;
       const timeMs = secondMsOf(timeHigh, timeLow);
       if (timeMs > endMs) break;
-      collector.add(cursor.bytes, cursor.start, cursor.end, kind, timeMs);
+      collector.addShown(cursor, timeMs);
       seen = timeHigh === lastHigh && timeLow === lastLow ? seen + 1 : 1;
       lastHigh = timeHigh;
       lastLow = timeLow;

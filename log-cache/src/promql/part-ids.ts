@@ -42,3 +42,7 @@ function isSame(bytes: Uint8Array, start: number, end: number, other: Uint8Array
 export function tooMany(): Error {
   return failed('the query selects too many different series: name a source_id or other labels');
 }
+
+export function textOf(bytes: Uint8Array, start: number, end: number): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString();
+}
