@@ -15,6 +15,7 @@ import {
   scanBatch,
 } from '@standpipe/protos';
 import { LOCAL_KEY } from './local-key.ts';
+import { LOG_CACHE_MESSAGE_BYTES } from './message-limit.ts';
 import {
   encodeMetaRequest,
   encodeReadRequest,
@@ -74,7 +75,12 @@ export class LogCacheClient implements AsyncDisposable {
 
   constructor(options: LogCacheClientOptions) {
     const { address, tls } = options;
-    this.#client = dial({ address, tls, serverName: SERVER_NAME });
+    this.#client = dial({
+      address,
+      tls,
+      serverName: SERVER_NAME,
+      messageBytesMax: LOG_CACHE_MESSAGE_BYTES,
+    });
     this.#readDeadlineMs = options.readDeadlineMs ?? READ_DEADLINE_MS;
     this.#sendDeadlineMs = options.sendDeadlineMs ?? SEND_DEADLINE_MS;
   }

@@ -164,9 +164,8 @@ test('finds a node again that comes back', async (t) => {
 test('passes on what an owner refuses', async (t) => {
   const { nodes, zones, tls } = await cluster(t, { az1: 2 });
   const [first, second] = both(nodes);
-  for (let n = 0; n < 12; n += 1) {
-    second.cache.put(batchOf([{ ...line(OF_SHARD_1, n), instance_id: 'x'.repeat(1_000_000) }]));
-  }
+  const log = { payload: Buffer.alloc(1_000_000) };
+  for (let n = 0; n < 53; n += 1) second.cache.put(batchOf([{ ...line(OF_SHARD_1, n), log }]));
   const reader = createClusterReader({
     metrics: new Metrics({ origin: 'test' }),
     members: staticMembers(zones),
@@ -175,7 +174,8 @@ test('passes on what an owner refuses', async (t) => {
   });
   t.teardown(() => reader[Symbol.asyncDispose]());
   for (const asked of [first.cache.reader, reader]) {
-    await t.throwsAsync(asked.read(readRequest(OF_SHARD_1)), { message: /larger than max/ });
+    const counted = asked.read(readRequest(OF_SHARD_1)).then(({ batch }) => batch.count);
+    await t.throwsAsync(counted, { message: /larger than max/ });
   }
 });
 

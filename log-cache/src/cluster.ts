@@ -18,10 +18,12 @@
 import { status } from '@grpc/grpc-js';
 import type { Log, Zone } from '@standpipe/plumbing';
 import { nowNanoseconds, ownerOf } from '@standpipe/protos';
+import { AnswersInFlight } from './answers-in-flight.ts';
 import type { Clients } from './clients.ts';
 import { FormerOwners } from './former-owners.ts';
 import { EMPTY_BATCH, type LocalReader } from './local-reader.ts';
 import { mergeBatches } from './merge.ts';
+import { checkReadBytes } from './message-limit.ts';
 import { MalformedError } from './messages.ts';
 import type { MetaInfo } from './meta-info.ts';
 import { readFrom, type SearchResult } from './paged-search.ts';
@@ -48,6 +50,8 @@ export interface ClusterReaderOptions {
   readonly log: Log;
   /** Reads the store of the node that this reader is part of; a front door has none. */
   readonly local?: LocalReader;
+  /** Bounds what waits here for the answers of other zones. */
+  readonly answers?: AnswersInFlight;
   /** Milliseconds; for tests. */
   readonly now?: () => number;
 }
@@ -68,15 +72,17 @@ export class ClusterReader implements Reader {
   readonly #clients: Clients;
   readonly #log: Log;
   readonly #local: LocalReader | undefined;
+  readonly #answers: AnswersInFlight;
   readonly #localMeta: Cached<MetaResult>;
   readonly #clusterMeta: Cached<MetaResult>;
   readonly #formers: FormerOwners<Node>;
   #zones: readonly (readonly Node[])[] = [];
 
-  constructor({ clients, log, local, now = Date.now }: ClusterReaderOptions) {
+  constructor({ clients, log, local, answers, now = Date.now }: ClusterReaderOptions) {
     this.#clients = clients;
     this.#log = log;
     this.#local = local;
+    this.#answers = answers ?? new AnswersInFlight();
     this.#formers = new FormerOwners(now);
     this.#clusterMeta = new Cached(() => this.#readMeta(), now);
     this.#localMeta = local ? new Cached(() => local.meta(true), now) : this.#clusterMeta; // A front door has nothing of its own.
@@ -106,17 +112,22 @@ export class ClusterReader implements Reader {
       .map((nodes) => nodes[ownerOf(request.sourceId, nodes.length)])
       .filter((node) => node !== undefined);
     const formers = this.#formers.of(request.sourceId, request.startTime, owners);
+    using hold = this.#answers.begin();
+    const heldRead = async (node: Node): Promise<SearchResult> => {
+      const found = await passingRefusals(node.read(request, gone));
+      hold.resize(hold.byteLength + found.batch.byteLength);
+      return found;
+    };
     const answers = await Promise.all(
       // What a former owner has came first.
-      [...formers, ...owners].map((node) =>
-        this.#ask(node, () => passingRefusals(node.read(request, gone)), gone),
-      ),
+      [...formers, ...owners].map((node) => this.#ask(node, () => heldRead(node), gone)),
     );
     const filled = answers
       .map(({ value }) => value?.batch ?? EMPTY_BATCH)
       .filter(({ count }) => count > 0);
     const how = { limit, descending, withoutRepeats: formers.length > 0 };
     const batch = filled.length > 1 ? mergeBatches(filled, how) : (filled[0] ?? EMPTY_BATCH);
+    checkReadBytes(batch.byteLength);
     const missing = answers.filter(({ value }) => !value?.isWhole).map(({ node }) => node.name);
     return { batch, unreachable: missing };
   }

@@ -13,6 +13,7 @@ import {
 } from '@standpipe/plumbing';
 import { eventually, testTls } from '@standpipe/plumbing/testing';
 import test, { type ExecutionContext } from 'ava';
+import { AnswersInFlight } from './answers-in-flight.ts';
 import { LogCacheClient } from './client.ts';
 import { NodeReader } from './gateway/node-reader.ts';
 import { createClusterReader } from './log-cache.ts';
@@ -112,7 +113,8 @@ async function ownerAlone(t: ExecutionContext): Promise<{
   const tls = readTls(doppler);
   const owner = new EndlessReader();
   const metrics = new Metrics({ origin: 'test' });
-  const read: Partial<ServiceOptions> = { local: owner, cluster: owner, metrics };
+  const answers = new AnswersInFlight();
+  const read: Partial<ServiceOptions> = { local: owner, cluster: owner, metrics, answers };
   const services = logCacheServices(read as ServiceOptions); // No other service is called.
   const log = silent();
   const listener = await listenGrpc({ address: '127.0.0.1:0', tls, services, log, drainMs: 0 });

@@ -15,6 +15,7 @@ import { status } from '@grpc/grpc-js';
 import type { Counter, Metrics } from '@standpipe/plumbing';
 import { BatchBuilder, nowNanoseconds, PackedBatch } from '@standpipe/protos';
 import type { Cursor } from './cursor.ts';
+import { joined } from './joined.ts';
 import type { MetaInfo } from './meta-info.ts';
 import { egressMetric } from './metrics.ts';
 import { SlowFilterError } from './pattern.ts';
@@ -31,7 +32,7 @@ import {
 import { Slice } from './slice.ts';
 import type { Store } from './store.ts';
 import { Turns } from './turns.ts';
-import { Walk } from './walk.ts';
+import { SLICE_BYTES, Walk } from './walk.ts';
 
 /** Below the time that other nodes wait for an answer. */
 const SEARCH_MS_MAX = 4000;
@@ -86,13 +87,20 @@ export class LocalReader implements Reader {
       const cursor = this.#store.cursor(sourceId);
       if (cursor === undefined) break; // It is not known, or was forgotten meanwhile.
       const isOver = this.#walk(walk, cursor);
-      pieces.push(this.#builder.take());
+      const piece = this.#builder.take();
+      pieces.push(piece);
       if (isOver) break;
-      if (performance.now() > overMs) throw new ReadError(status.RESOURCE_EXHAUSTED, TOO_LONG);
+      // What gives this much is no search that looks in vain, and is over when it has given enough.
+      const isSearch = piece.byteLength < SLICE_BYTES;
+      if (isSearch && performance.now() > overMs)
+        throw new ReadError(status.RESOURCE_EXHAUSTED, TOO_LONG);
       await this.#turns.next();
       if (gone?.aborted) throw canceled();
     }
-    return pieces.length === 0 ? EMPTY_BATCH : PackedBatch.concat(pieces);
+    const [first = EMPTY_BATCH, ...more] = pieces;
+    if (more.length === 0) return first;
+    const count = pieces.reduce((sum, piece) => sum + piece.count, 0);
+    return new PackedBatch(await joined(pieces.map(({ bytes }) => bytes)), count);
   }
 
   #walk(walk: Walk, cursor: Cursor): boolean {

@@ -25,6 +25,7 @@ import {
   type Zone,
 } from '@standpipe/plumbing';
 import { type Batch, ShardOwners } from '@standpipe/protos';
+import { AnswersInFlight } from './answers-in-flight.ts';
 import { Clients } from './clients.ts';
 import { ClusterReader } from './cluster.ts';
 import { CacheForwarder } from './forwarder.ts';
@@ -59,6 +60,8 @@ export interface LogCacheOptions {
   readonly maxSources?: number;
   /** How long a PromQL query may take. */
   readonly queryTimeoutMs?: number;
+  /** How many bytes of answers may be on their way at a time. Default 256 MiB. */
+  readonly answersBytesMax?: number;
   /** Where it is kept from one process to the next; undefined: nowhere. */
   readonly persistence?: PersistenceSettings | undefined;
 }
@@ -96,7 +99,8 @@ export function createLogCache(options: LogCacheOptions): LogCache {
   const store = new Store(options);
   const local = new LocalReader({ store, metrics });
   const clients = new Clients({ tls });
-  const reader = new ClusterReader({ clients, log, local });
+  const answers = new AnswersInFlight(metrics, options.answersBytesMax);
+  const reader = new ClusterReader({ clients, log, local, answers });
   const localSeries = new LocalSeries(store);
   const series = new ClusterSeries({ clients, log, local: localSeries });
   const budget = new SampleBudget(QUERY_SAMPLES_MAX);
@@ -157,6 +161,7 @@ export function createLogCache(options: LogCacheOptions): LogCache {
       clusterTails: tails,
       querier,
       series: { local: localSeries, cluster: series, budget, timeoutMs },
+      answers,
       metrics,
     }),
     async [Symbol.asyncDispose](): Promise<void> {
@@ -197,7 +202,8 @@ export interface ClusterReading extends Reader, Tails, AsyncDisposable {
 export function createClusterReader(options: ClusterReaderSettings): ClusterReading {
   const { members, tls, log, metrics } = options;
   const clients = new Clients({ tls });
-  const reader = new ClusterReader({ clients, log });
+  const answers = new AnswersInFlight(metrics);
+  const reader = new ClusterReader({ clients, log, answers });
   const tails = new ClusterTails({ clients, log });
   const series = new ClusterSeries({ clients, log });
   const budget = new SampleBudget(QUERY_SAMPLES_MAX);

@@ -27,14 +27,16 @@ for (const localOnly of [true, false]) {
   });
 }
 
-test('writes a ReadResponse whose batch is there even when it is empty', (t) => {
-  const message = ReadResponse.decode(encodeReadResponse(new PackedBatch(Buffer.alloc(0), 0)));
+test('writes a ReadResponse whose batch is there even when it is empty', async (t) => {
+  const message = ReadResponse.decode(
+    await encodeReadResponse(new PackedBatch(Buffer.alloc(0), 0)),
+  );
   t.deepEqual(message.envelopes?.batch, []);
 });
 
-test('says in a ReadResponse that filters were heeded, where protobufjs finds it', (t) => {
+test('says in a ReadResponse that filters were heeded, where protobufjs finds it', async (t) => {
   for (const filtered of [true, false]) {
-    const response = encodeReadResponse(BATCH, filtered);
+    const response = await encodeReadResponse(BATCH, filtered);
     t.is(ReadResponse.decode(response).filtered, filtered);
     t.is(readCarrier(response).filtered, filtered);
   }

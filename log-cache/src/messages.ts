@@ -5,7 +5,9 @@
  * generated classes. A message that can't be read throws a MalformedError.
  */
 
+import { allocateMessage } from '@standpipe/plumbing';
 import { encodeVarint, joinTime, logcache, type PackedBatch, varintSize } from '@standpipe/protos';
+import { copyInTurns } from './joined.ts';
 import type { ReadRequest } from './reader.ts';
 
 export class MalformedError extends Error {
@@ -16,6 +18,7 @@ const FIELD_1 = 0x0a;
 const LOCAL_ONLY = Buffer.from([0x10, 0x01]);
 const LOCAL_ONLY_TAG = 0x10;
 const FILTERED = Buffer.from([0xc8, 0x3e, 0x01]);
+const NOTHING: Buffer = Buffer.alloc(0);
 const FILTERED_TAG = 1001 << 3;
 
 /** What a SendRequest or a ReadResponse carries. */
@@ -33,8 +36,15 @@ export function encodeSendRequest(batch: PackedBatch, localOnly: boolean): Buffe
 }
 
 /** `filtered` says that fields were heeded which the original's nodes don't know. */
-export function encodeReadResponse(batch: PackedBatch, filtered = false): Buffer {
-  return framed(batch.bytes, filtered ? FILTERED : undefined);
+export async function encodeReadResponse(batch: PackedBatch, filtered = false): Promise<Buffer> {
+  const { bytes } = batch;
+  const fields = filtered ? FILTERED : NOTHING;
+  const head = 1 + varintSize(bytes.length);
+  const message = allocateMessage(head + bytes.length + fields.length);
+  message[0] = FIELD_1;
+  encodeVarint(message, 1, bytes.length);
+  message.set(fields, await copyInTurns(bytes, message, head));
+  return message;
 }
 
 /** Takes a SendRequest or a ReadResponse apart. A batch in several pieces is one batch. */
@@ -129,7 +139,7 @@ export function decode<T>(read: () => T): T {
 }
 
 /** `batch` as field 1 of a message, and other fields behind it. */
-export function framed(batch: Buffer, fields: Buffer = Buffer.alloc(0)): Buffer {
+export function framed(batch: Buffer, fields: Buffer = NOTHING): Buffer {
   const head = 1 + varintSize(batch.length);
   const bytes = Buffer.allocUnsafe(head + batch.length + fields.length);
   bytes[0] = FIELD_1;

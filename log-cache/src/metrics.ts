@@ -158,7 +158,7 @@ export function tailsGauge(metrics: Metrics, read: () => number): void {
 export function readsRefused(metrics: Metrics): Counter {
   return metrics.counter(
     'log_cache_reads_refused',
-    'Reads over HTTP that were refused because too much was on its way to slow clients.',
+    'Reads and queries that were refused because too much was on its way to slow clients.',
   );
 }
 

@@ -17,6 +17,7 @@ import {
 } from '@standpipe/protos';
 import type { LogCacheClient, ReadOptions } from './client.ts';
 import { asksForMore } from './envelope-filter.ts';
+import { checkReadBytes } from './message-limit.ts';
 import { type Query, queryOf, type ReadRequest } from './reader.ts';
 
 const PAGES_MAX = 10;
@@ -81,7 +82,9 @@ class PagedSearch {
     for (let index = 0; index < page.count; index += 1) {
       const time = page.timestamp(index);
       if (this.#into.count >= limit && time !== last) return undefined;
-      if (filter.select(rowOf(page, index), this.#into)) last = time;
+      if (!filter.select(rowOf(page, index), this.#into)) continue;
+      last = time;
+      checkReadBytes(this.#into.byteLength);
     }
     if (page.count < asked.limit) return undefined;
     const end = joinTime(page.timeHigh[page.count - 1] ?? 0, page.timeLow[page.count - 1] ?? 0);

@@ -82,7 +82,7 @@ async function pauses(store: Store, reader: LocalReader): Promise<void> {
       searches += 1;
     }),
     until(async () => {
-      readBody((await reader.read(newest)).batch, writer);
+      await readBody((await reader.read(newest)).batch, writer);
       reads += 1;
       await wait(10);
     }),

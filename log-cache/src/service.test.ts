@@ -9,14 +9,14 @@ import {
   type Tls,
 } from '@standpipe/plumbing';
 import { testTls } from '@standpipe/plumbing/testing';
-import { logcache, loggregator } from '@standpipe/protos';
+import { logcache } from '@standpipe/protos';
 import { encodeBatch } from '@standpipe/protos/testing';
 import test, { type ExecutionContext } from 'ava';
 import { LogCacheClient } from './client.ts';
 import { createLogCache, type LogCache } from './log-cache.ts';
 import { encodeReadRequest } from './messages.ts';
 import { readRequest } from './reader.ts';
-import { batchOf, type EnvelopeInit, line, metricOf, times } from './testing.ts';
+import { batchOf, line, metricOf, times } from './testing.ts';
 
 const { SendRequest, ReadRequest, ReadResponse, MetaRequest, MetaResponse } = logcache.v1;
 
@@ -164,15 +164,6 @@ for (const method of ['AddRange', 'RemoveRange', 'ListRanges', 'SetRanges']) {
   });
 }
 
-test('answers RESOURCE_EXHAUSTED when an answer is too large', async (t) => {
-  const { cache, client } = await served(t);
-  for (let n = 0; n < 12; n += 1) cache.put(batchOf([large(n, 1_000_000)]));
-  const error = await t.throwsAsync(client.read(readRequest('a'), { local: false }));
-  t.like(error, { code: grpc.status.RESOURCE_EXHAUSTED });
-  const batch = await client.read(readRequest('a', { limit: 9n }), { local: false });
-  t.is(batch.count, 9);
-});
-
 test('reads and sends through its own client', async (t) => {
   const { client } = await served(t);
   await client.send(batchOf([line('a', 1), line('a', 2)]).pack(), { localOnly: false });
@@ -240,12 +231,5 @@ function unary(
       { deadline: Date.now() + 5000 },
       (error, response) => (error ? reject(error) : resolve(response ?? Buffer.alloc(0))),
     );
-  });
-}
-
-function large(time: number, extraBytes: number): EnvelopeInit {
-  return loggregator.v2.Envelope.create({
-    ...line('a', time),
-    instance_id: 'x'.repeat(extraBytes),
   });
 }

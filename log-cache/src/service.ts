@@ -17,8 +17,10 @@ import {
   orchestrationService,
   scanBatch,
 } from '@standpipe/protos';
+import type { AnswersInFlight } from './answers-in-flight.ts';
 import { asksForMore } from './envelope-filter.ts';
 import { LOCAL_KEY } from './local-key.ts';
+import { LOG_CACHE_MESSAGE_BYTES } from './message-limit.ts';
 import {
   decodeMetaRequest,
   decodeReadRequest,
@@ -50,6 +52,8 @@ export interface ServiceOptions {
   readonly clusterTails: Tails;
   readonly querier: Querier;
   readonly series: SeriesServiceOptions;
+  /** Bounds what is on its way to those who asked. */
+  readonly answers: AnswersInFlight;
   readonly metrics: Metrics;
 }
 
@@ -63,10 +67,10 @@ export function logCacheServices(options: ServiceOptions): readonly GrpcService[
     ingress(options),
     egress(options),
     tailService({ local: options.localTails, cluster: options.clusterTails }),
-    promQlService(options.querier),
+    promQlService(options.querier, options.answers),
     seriesService(options.series),
     refuse(orchestrationService, (method) => `method ${method} not implemented`),
-  ];
+  ].map((service) => ({ ...service, messageBytesMax: LOG_CACHE_MESSAGE_BYTES }));
 }
 
 function ingress({ keep, put, metrics }: ServiceOptions): GrpcService {
@@ -87,21 +91,26 @@ function ingress({ keep, put, metrics }: ServiceOptions): GrpcService {
   };
 }
 
-function egress({ local, cluster }: ServiceOptions): GrpcService {
+function egress({ local, cluster, answers }: ServiceOptions): GrpcService {
   const metaResponse = writtenOnce(encodeMetaResponse);
   return {
     definition: logCacheEgressService,
     implementation: {
       read: unary(async (call) => {
         const reader = call.metadata.get(LOCAL_KEY).includes('true') ? local : cluster;
+        const hold = answers.beginWith(call);
         const asked = decodeReadRequest(call.request);
         const { batch, unreachable } = await reader.read(asked, goneOf(call));
-        return { value: encodeReadResponse(batch, asksForMore(asked)), unreachable };
+        hold.resize(batch.byteLength);
+        return { value: await encodeReadResponse(batch, asksForMore(asked)), unreachable };
       }),
-      meta: unary(async ({ request }) => {
-        const { localOnly } = decodeMetaRequest(request);
+      meta: unary(async (call) => {
+        const hold = answers.beginWith(call);
+        const { localOnly } = decodeMetaRequest(call.request);
         const { sources, unreachable } = await cluster.meta(localOnly);
-        return { value: await metaResponse(sources), unreachable };
+        const value = await metaResponse(sources);
+        hold.resize(value.length);
+        return { value, unreachable };
       }),
     },
   };

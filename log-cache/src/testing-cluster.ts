@@ -90,7 +90,7 @@ function lateServices(): {
     log: silent(),
   });
   let filled: readonly GrpcService[] = [];
-  const services = shape.services.map(({ definition }, place) => {
+  const services = shape.services.map(({ definition, ...rest }, place) => {
     const implementation: grpc.UntypedServiceImplementation = {};
     for (const method of Object.keys(definition)) {
       const late = (call: Call, callback: Callback): void => {
@@ -99,7 +99,7 @@ function lateServices(): {
       };
       implementation[method] = late;
     }
-    return { definition, implementation };
+    return { ...rest, definition, implementation };
   });
   return {
     services,

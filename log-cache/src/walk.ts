@@ -9,16 +9,14 @@
  * Hot: called for each read; the loop looks at each envelope in the range.
  */
 
-import { status } from '@grpc/grpc-js';
-import { MAX_MESSAGE_BYTES } from '@standpipe/plumbing';
 import { type BatchBuilder, compareTime } from '@standpipe/protos';
 import type { Cursor } from './cursor.ts';
-import { type Query, ReadError } from './reader.ts';
+import { checkReadBytes } from './message-limit.ts';
+import type { Query } from './reader.ts';
 import { Slice } from './slice.ts';
 
-/** What a response's own framing needs at most. */
-const FRAMING_BYTES = 16;
-const READ_BYTES_MAX = MAX_MESSAGE_BYTES - FRAMING_BYTES;
+/** What a slice gathers before others are served, more or less: a copy of more takes its time. */
+export const SLICE_BYTES: number = 1024 * 1024;
 
 export class Walk {
   readonly #query: Query;
@@ -53,7 +51,7 @@ export class Walk {
       if (this.#isOutside(timeHigh, timeLow)) return true;
       const isRun = timeHigh === lastHigh && timeLow === lastLow;
       if (this.#count + into.count >= limit && !isRun) return true;
-      if (this.#slice.isOver(filter.work)) {
+      if (this.#slice.isOver(filter.work) || into.byteLength >= SLICE_BYTES) {
         if (timeHigh !== seenHigh || timeLow !== seenLow) {
           this.#pause(into, descending ? [seenHigh, seenLow] : [timeHigh, timeLow]);
           return false;
@@ -65,7 +63,7 @@ export class Walk {
       if (!filter.select(cursor, into)) continue;
       lastHigh = timeHigh;
       lastLow = timeLow;
-      this.#checkSize(into);
+      checkReadBytes(this.#byteLength + into.byteLength);
     }
     return true;
   }
@@ -75,15 +73,6 @@ export class Walk {
     this.#byteLength += into.byteLength;
     this.#high = high;
     this.#low = low;
-  }
-
-  #checkSize(into: BatchBuilder): void {
-    const byteLength = this.#byteLength + into.byteLength;
-    if (byteLength <= READ_BYTES_MAX) return;
-    throw new ReadError(
-      status.RESOURCE_EXHAUSTED,
-      `grpc: received message larger than max (${byteLength} vs. ${READ_BYTES_MAX})`,
-    );
   }
 
   #isOutside(high: number, low: number): boolean {

@@ -91,6 +91,37 @@ test('takes a message of 10 MiB, and refuses a larger one with RESOURCE_EXHAUSTE
   t.deepEqual(await echo(client, Buffer.from('x')), Buffer.from('x'), 'others are not disturbed');
 });
 
+test('a service may take and give larger messages than its neighbours', async (t) => {
+  const unary = { requestStream: false, responseStream: false, ...method, ...answer };
+  const own = { path: '/t.Large/Echo', ...unary };
+  const reply = (
+    call: grpc.ServerUnaryCall<Buffer, Buffer>,
+    done: grpc.sendUnaryData<Buffer>,
+  ): void => done(null, call.request);
+  const messageBytesMax = 2 * MAX_MESSAGE_BYTES;
+  const { listener } = await serving(t, {
+    services: [
+      { definition: { echo: own }, implementation: { echo: reply }, messageBytesMax },
+      { definition: { echo: { path: '/t.T/Echo', ...unary } }, implementation: { echo: reply } },
+    ],
+  });
+  const { address } = listener;
+  const common = { address, tls: undefined, serverName: 'doppler' };
+  const client = dialling(t, { ...common, messageBytesMax: messageBytesMax + 1 });
+  const largest = Buffer.alloc(messageBytesMax);
+  t.is((await echo(client, largest, own.path)).length, messageBytesMax);
+  const tooLarge = Buffer.alloc(messageBytesMax + 1);
+  t.like(await t.throwsAsync(echo(client, tooLarge, own.path)), {
+    code: grpc.status.RESOURCE_EXHAUSTED,
+    details: `grpc: received message larger than max (${messageBytesMax + 1} vs. ${messageBytesMax})`,
+  });
+  t.like(await t.throwsAsync(echo(client, largest)), { code: grpc.status.RESOURCE_EXHAUSTED });
+  const smaller = dialling(t, common);
+  t.like(await t.throwsAsync(echo(smaller, largest, own.path)), {
+    code: grpc.status.RESOURCE_EXHAUSTED,
+  });
+});
+
 test('counts what it refuses, by why', async (t) => {
   const { server, client } = await tlsOfTwo();
   const metrics = new Metrics({ origin: 'doppler' });

@@ -2,8 +2,9 @@
  * gRPC servers and clients with the limits that all of ours share.
  *
  * Messages pass through as Buffers: a service definition's serializers hand over the bytes that
- * came, so nothing is decoded here. A message over MAX_MESSAGE_BYTES ends its call with
- * RESOURCE_EXHAUSTED, a method that nobody serves with UNIMPLEMENTED; both disturb nothing else.
+ * came, so nothing is decoded here. A message over MAX_MESSAGE_BYTES, or over what its service says,
+ * ends its call with RESOURCE_EXHAUSTED, a method that nobody serves with UNIMPLEMENTED; both disturb
+ * nothing else.
  *
  * Flow control windows are 1 MiB both ways, for the default of 64 KiB halves what a stream can
  * carry. What a peer has not read stands in its window and in the queue before the stream
@@ -52,6 +53,8 @@ export type GrpcHandler = (call: never, answer: never) => unknown;
 export interface GrpcService {
   readonly definition: grpc.ServiceDefinition;
   readonly implementation: Readonly<Record<string, GrpcHandler>>;
+  /** The largest message of its methods, either way. Default MAX_MESSAGE_BYTES. */
+  readonly messageBytesMax?: number;
 }
 
 export interface GrpcListenOptions {
@@ -90,6 +93,8 @@ export interface DialOptions {
   readonly tls: Tls | undefined;
   /** The name that the server's certificate must carry. */
   readonly serverName: string;
+  /** The largest message, either way. Default MAX_MESSAGE_BYTES. */
+  readonly messageBytesMax?: number;
   /** More of grpc-js's channel options, for tests and tools. */
   readonly channelOptions?: grpc.ChannelOptions;
 }
@@ -106,8 +111,7 @@ export async function listenGrpc(options: GrpcListenOptions): Promise<GrpcListen
     typeof options.services === 'function' ? options.services(draining.signal) : options.services;
   const dispatcher = new Dispatcher({
     services,
-    receiveBytesMax: MAX_MESSAGE_BYTES,
-    sendBytesMax: MAX_MESSAGE_BYTES,
+    messageBytesMax: MAX_MESSAGE_BYTES,
     onStatus: refusalCounter(metrics),
   });
 
@@ -178,6 +182,7 @@ function refusalCounter(metrics: Metrics | undefined): (code: grpc.status) => vo
 /** A client for one address. It connects when it is first used, and again whenever it must. */
 export function dial(options: DialOptions): grpc.Client {
   quietGrpc();
+  const messageBytesMax = options.messageBytesMax ?? MAX_MESSAGE_BYTES;
   return new FollowingClient(options.address, options.tls, {
     // The retry layer would keep a copy of what a long stream has sent.
     'grpc.enable_retries': 0,
@@ -185,8 +190,8 @@ export function dial(options: DialOptions): grpc.Client {
     'grpc.keepalive_time_ms': KEEPALIVE_TIME_MS,
     'grpc.keepalive_timeout_ms': KEEPALIVE_LIMIT_MS,
     'grpc.keepalive_permit_without_calls': 1,
-    'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
-    'grpc.max_send_message_length': MAX_MESSAGE_BYTES,
+    'grpc.max_receive_message_length': messageBytesMax,
+    'grpc.max_send_message_length': messageBytesMax,
     'grpc.initial_reconnect_backoff_ms': RECONNECT_FIRST_MS,
     'grpc.max_reconnect_backoff_ms': RECONNECT_MAX_MS,
     // Each client has its own connection; grpc-js would otherwise share one between them.

@@ -30,6 +30,7 @@ export {
   MAX_MESSAGE_BYTES,
   WINDOW_BYTES,
 } from './grpc.ts';
+export { allocateMessage } from './grpc-server/framing.ts';
 export { guidOf } from './guid.ts';
 export { giveHeapRoom } from './heap-room.ts';
 export { type HttpListener, type HttpListenOptions, listenHttp } from './http.ts';

@@ -1,13 +1,11 @@
 /**
  * JSON that is written piece by piece: as Go writes it, fit to stand in HTML, in buffers of a bounded
- * size, up to a bound, and with turns for others in between.
+ * size, with turns for others in between, and no more of it than a message of the log cache may have.
  */
 
-import { QueryError } from './errors.ts';
+import { LOG_CACHE_MESSAGE_BYTES, tooLarge } from '../message-limit.ts';
 import type { Pace } from './series.ts';
 
-/** The largest answer. */
-const RESULT_BYTES_MAX = 64 * 1024 * 1024;
 const CHUNK_LENGTH = 64 * 1024;
 
 const ESCAPES: Readonly<Record<string, string>> = {
@@ -77,9 +75,7 @@ export class JsonChunks {
     const buffer = Buffer.from(this.#text);
     this.#text = '';
     this.#bytes += buffer.length;
-    if (this.#bytes > RESULT_BYTES_MAX) {
-      throw new QueryError('execution', 'the result is too large: ask for fewer series or steps');
-    }
+    if (this.#bytes > LOG_CACHE_MESSAGE_BYTES) throw tooLarge(this.#bytes);
     this.#buffers.push(buffer);
   }
 }

@@ -14,6 +14,7 @@
 
 import type { Context } from 'koa';
 import { viewOf } from '../access/view.ts';
+import type { AnswersInFlight } from '../answers-in-flight.ts';
 import { ReadError } from '../read-error.ts';
 import type { Compression } from '../rest/compression.ts';
 import { readForm } from '../rest/form.ts';
@@ -63,6 +64,7 @@ const STATUSES: Readonly<Record<ErrorType, number>> = {
 export interface PromQlRoutesOptions {
   readonly querier: Querier;
   readonly compression: Compression;
+  readonly answers: AnswersInFlight;
 }
 
 /** Whether a path, without `/api/v1/`, is one of these. */
@@ -76,14 +78,16 @@ export function isPromQlPath(path: string): boolean {
 export async function answerPromQl(
   ctx: Context,
   path: string,
-  { querier, compression }: PromQlRoutesOptions,
+  { querier, compression, answers }: PromQlRoutesOptions,
 ): Promise<void> {
+  const hold = answers.beginWith(ctx.res);
   const gone = new AbortController();
   const onClose = (): void => gone.abort();
   ctx.res.once('close', onClose);
   if (ctx.res.destroyed) onClose(); // It went while it was asked what it may see.
   try {
     const { body, unreachable } = await replyTo(ctx, path, querier, gone.signal);
+    hold.resize(body.length);
     ctx.set('Grpc-Metadata-Content-Type', 'application/grpc');
     if (unreachable.length > 0) ctx.set(PARTIAL_HEADER, unreachable.join(','));
     answer(ctx, 200, await compression.of(ctx, body));

@@ -6,8 +6,10 @@
  */
 
 import * as grpc from '@grpc/grpc-js';
-import { type GrpcService, MAX_MESSAGE_BYTES } from '@standpipe/plumbing';
+import type { GrpcService } from '@standpipe/plumbing';
 import { encodeVarint, logcache, promQlQuerierService, varintSize } from '@standpipe/protos';
+import type { AnswersInFlight } from '../answers-in-flight.ts';
+import { LOG_CACHE_MESSAGE_BYTES, tooLarge } from '../message-limit.ts';
 import { MalformedError } from '../messages.ts';
 import { partialTrailer } from '../partial.ts';
 import { statusOf } from '../status-of.ts';
@@ -29,19 +31,21 @@ const MATRIX_OF_INSTANT = 3;
 /** The one field of RangeQueryResult. */
 const MATRIX_OF_RANGE = 1;
 const FIELD_1 = 1;
+/** What stands before a list in a result. */
+const HEAD_BYTES_MAX = 5;
 
-export function promQlService(querier: Querier): GrpcService {
+export function promQlService(querier: Querier, answers: AnswersInFlight): GrpcService {
   return {
     definition: promQlQuerierService,
     implementation: {
-      instantQuery: answering(async (request, asker) => {
+      instantQuery: answering(answers, async (request, asker) => {
         const { query, time } = decode(() => PromQL.InstantQueryRequest.decode(request));
         const matrix = MATRIX_OF_INSTANT;
         return querier.instant(query, instantOf(time), asker, (given, pace) =>
           written(given, matrix, pace),
         );
       }),
-      rangeQuery: answering(async (request, asker) => {
+      rangeQuery: answering(answers, async (request, asker) => {
         const { query, start, end, step } = decode(() => PromQL.RangeQueryRequest.decode(request));
         const matrix = MATRIX_OF_RANGE;
         return querier.range(query, boundsOf({ start, end, step }), asker, (given, pace) =>
@@ -58,15 +62,19 @@ interface Reply {
 }
 
 function answering(
+  answers: AnswersInFlight,
   reply: (request: Buffer, asker: { readonly signal: AbortSignal }) => Promise<Reply>,
 ) {
   return (call: Call, callback: Callback): void => {
     const gone = new AbortController();
+    const hold = answers.beginWith(call);
     call.on('cancelled', () => gone.abort());
-    reply(call.request, { signal: gone.signal }).then(
-      ({ bytes, unreachable }) => callback(null, bytes, partialTrailer(unreachable)),
-      (error: unknown) => callback(failure(error)),
-    );
+    reply(call.request, { signal: gone.signal })
+      .then(({ bytes, unreachable }) => {
+        hold.resize(bytes.length);
+        callback(null, bytes, partialTrailer(unreachable));
+      })
+      .catch((error: unknown) => callback(failure(error)));
   };
 }
 
@@ -118,7 +126,7 @@ async function encoded(result: Result, matrixField: number, pace: Pace): Promise
     const bytes = framed(FIELD_1, Buffer.from(message.finish()));
     parts.push(bytes);
     byteLength += bytes.length;
-    if (byteLength > MAX_MESSAGE_BYTES) throw tooLarge();
+    if (byteLength + HEAD_BYTES_MAX > LOG_CACHE_MESSAGE_BYTES) throw tooLarge(byteLength);
     if (pace.isDue('value' in item ? 4 : item.times.length * 4)) await pace.pause();
   }
   return framed(result.type === 'vector' ? VECTOR : matrixField, Buffer.concat(parts));
@@ -141,8 +149,4 @@ function framed(field: number, bytes: Buffer): Buffer {
   head[0] = (field << 3) | 2;
   encodeVarint(head, 1, bytes.length);
   return Buffer.concat([head, bytes]);
-}
-
-function tooLarge(): QueryError {
-  return failed(`the result is larger than a message of ${MAX_MESSAGE_BYTES} bytes`);
 }

@@ -5,7 +5,15 @@
  * Clients parse strictly: no field may be added to the answers of read and meta.
  */
 
-import { type ConstantText, constantText, JsonWriter, type PackedBatch } from '@standpipe/protos';
+import { setImmediate as nextRound } from 'node:timers/promises';
+import {
+  type ConstantText,
+  constantText,
+  FieldReader,
+  JsonWriter,
+  type PackedBatch,
+} from '@standpipe/protos';
+import { joined } from '../joined.ts';
 import { writeInSlices } from '../meta-bytes.ts';
 import type { MetaInfo } from '../meta-info.ts';
 import { inOrder } from './id-order.ts';
@@ -27,8 +35,31 @@ const NOTHING = constantText('');
 const COMMA = constantText(',');
 const QUOTE = constantText('"');
 
-export function readBody(batch: PackedBatch, writer: JsonWriter): Buffer {
+/** What is written in one turn of the event loop. */
+const SLICE_BYTES = 1024 * 1024;
+
+/** The writer is for answers that take one turn; those that take several have their own. */
+export async function readBody(batch: PackedBatch, writer: JsonWriter): Promise<Buffer> {
+  if (batch.byteLength > SLICE_BYTES) return largeReadBody(batch);
   return writer.raw('{"envelopes":').batch(batch.bytes).raw('}\n').take();
+}
+
+/** The same in slices, between which others are served. */
+async function largeReadBody({ bytes }: PackedBatch): Promise<Buffer> {
+  const writer = new JsonWriter();
+  const pieces: Buffer[] = [];
+  const frames = new FieldReader().over(bytes, 0, bytes.length);
+  let separator = '{"envelopes":{"batch":[';
+  while (frames.next()) {
+    if (frames.field !== 1 || frames.wireType !== 2) continue;
+    writer.raw(separator).envelope(bytes, frames.start, frames.end);
+    separator = ',';
+    if (writer.byteLength < SLICE_BYTES) continue;
+    pieces.push(writer.take());
+    await nextRound();
+  }
+  pieces.push(writer.raw(']}}\n').take());
+  return joined(pieces);
 }
 
 export function metaBody(sources: ReadonlyMap<string, MetaInfo>): Promise<Buffer> {

@@ -46,7 +46,7 @@ async function readBench(): Promise<void> {
     for (const [what, fields] of reads) {
       const request = readRequest('app', fields);
       const cpuMs = await cpuPerCall(async () => {
-        readBody((await reader.read(request)).batch, writer);
+        await readBody((await reader.read(request)).batch, writer);
       });
       print(`${name}: read, ${what}`, cpuMs);
     }

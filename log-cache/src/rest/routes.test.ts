@@ -104,15 +104,6 @@ test('writes an envelope with nothing set, and what is empty or deprecated', asy
   );
 });
 
-test('answers 429 when the answer would be too large, so that clients ask for less', async (t) => {
-  const { ask, put } = await served(t, {}, 32);
-  for (let n = 0; n < 12; n += 1) put({ ...line('a', n), instance_id: 'x'.repeat(1_000_000) });
-  const { status: code, body } = await ask('/api/v1/read/a?limit=1000');
-  t.is(code, 429);
-  t.regex(body, /^\{"code":8,"message":"grpc: received message larger than max \(/);
-  t.is((await ask('/api/v1/read/a?limit=9')).status, 200);
-});
-
 const ERRORS: readonly [string, number, number, string][] = [
   ['limit=1001', 500, 2, 'Limit (1001) must be 1000 or less'],
   ['limit=-1', 500, 2, 'Limit (-1) must be greater than zero'],
@@ -536,9 +527,8 @@ function stamps(body: string): string[] {
 async function served(
   t: ExecutionContext,
   options: { readonly behind?: string } & LogCacheRoutesOptions = {},
-  memoryMiB = 4,
 ): Promise<{ ask: Ask; put: ReturnType<typeof testStore>['put'] }> {
-  const { put, reader } = testStore({ memoryLimitBytes: memoryMiB * 2 ** 20 });
+  const { put, reader } = testStore();
   const { ask } = await servedBy(t, reader, options);
   return { ask, put };
 }

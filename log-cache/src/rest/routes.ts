@@ -23,13 +23,13 @@ import type { Metrics } from '@standpipe/plumbing';
 import { JsonWriter } from '@standpipe/protos';
 import type { Context, Middleware } from 'koa';
 import { isVisible, viewOf, visible } from '../access/view.ts';
+import { AnswersInFlight } from '../answers-in-flight.ts';
 import { EnvelopeFilter } from '../envelope-filter.ts';
 import { writtenOnce } from '../meta-bytes.ts';
 import type { Querier } from '../promql/querier.ts';
 import { answerPromQl, isPromQlPath } from '../promql/routes.ts';
 import { ReadError, type Reader } from '../reader.ts';
 import type { Tails } from '../tail/tail.ts';
-import { AnswersInFlight } from './answers-in-flight.ts';
 import { Compression } from './compression.ts';
 import { placesOf } from './event-id.ts';
 import { readForm } from './form.ts';
@@ -90,7 +90,7 @@ export function logCacheRoutes(reader: Reader, options: LogCacheRoutesOptions = 
       answer(ctx, 200, infoBody(version, uptimeSeconds()));
       ctx.set('Content-Type', 'text/plain; charset=utf-8'); // What Go makes of it.
     } else if (querier !== undefined && isPromQlPath(path.slice(ROOT.length + 1))) {
-      const options = { querier, compression };
+      const options = { querier, compression, answers };
       if (isServed(ctx)) await answerPromQl(ctx, path.slice(ROOT.length + 1), options);
       else answer(ctx, 501, promQlErrorBody('Method Not Allowed'));
     } else if (path === READ || path.startsWith(`${READ}/`)) {
@@ -146,7 +146,7 @@ async function answerRead(
   ctx: Context,
   { reader, writer, compression, answers, path }: ReadOptions,
 ): Promise<void> {
-  const hold = answers.begin(ctx);
+  const hold = answers.beginWith(ctx.res);
   const timeoutMs = timeoutOf(ctx.get('Grpc-Timeout'));
   const form = await readForm(ctx);
   const sourceId = sourceIdOf(path);
@@ -156,8 +156,9 @@ async function answerRead(
   const { batch, unreachable } = await answerOf(ctx, timeoutMs, (gone) =>
     reader.read(request, gone),
   );
-  const body = readBody(batch, writer);
-  hold(body.length);
+  hold.resize(batch.byteLength);
+  const body = await readBody(batch, writer);
+  hold.resize(body.length);
   await answerResult(ctx, { body, unreachable, compression });
 }
 

@@ -28,12 +28,9 @@ export interface CallStatus {
   readonly metadata?: Metadata | undefined;
 }
 
-export interface CallLimits {
-  readonly receiveBytesMax: number;
-  readonly sendBytesMax: number;
-}
-
-export interface CallOptions extends CallLimits {
+export interface CallOptions {
+  /** The largest message, either way. */
+  readonly messageBytesMax: number;
   readonly path: string;
   readonly peer: string;
   readonly headers: IncomingHttpHeaders;
@@ -68,7 +65,7 @@ export class ServerCall extends EventEmitter {
     super();
     this.#stream = stream;
     this.#options = options;
-    this.#reader = new MessageReader(options.receiveBytesMax);
+    this.#reader = new MessageReader(options.messageBytesMax);
     stream.on('data', this.#onData);
     stream.on('end', this.#onHalfClosed);
     // The first comes at once, the second only when nothing more is to be read or written.
@@ -149,8 +146,9 @@ export class ServerCall extends EventEmitter {
       if (written) process.nextTick(written, new Error('the call has ended'));
       return false;
     }
-    if (message.length > this.#options.sendBytesMax) {
-      const text = `grpc: trying to send message larger than max (${message.length} vs. ${this.#options.sendBytesMax})`;
+    const { messageBytesMax } = this.#options;
+    if (message.length > messageBytesMax) {
+      const text = `grpc: trying to send message larger than max (${message.length} vs. ${messageBytesMax})`;
       this.fail({ code: status.RESOURCE_EXHAUSTED, details: text });
       if (written) process.nextTick(written, new Error(text));
       return false;

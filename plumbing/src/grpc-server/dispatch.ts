@@ -9,15 +9,18 @@ import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import { constants } from 'node:http2';
 import { status } from '@grpc/grpc-js';
 import type { GrpcHandler, GrpcService } from '../grpc.ts';
-import { type CallLimits, ServerCall } from './call.ts';
+import { ServerCall } from './call.ts';
 import { timeoutMs } from './headers.ts';
 
 interface Method {
   readonly requestStream: boolean;
   readonly handler: GrpcHandler | undefined;
+  readonly messageBytesMax: number;
 }
 
-export interface DispatcherOptions extends CallLimits {
+export interface DispatcherOptions {
+  /** The largest message of services that don't say their own. */
+  readonly messageBytesMax: number;
   readonly services: readonly GrpcService[];
   /** Hears how each call ended. */
   readonly onStatus: (code: status) => void;
@@ -30,10 +33,11 @@ export class Dispatcher {
 
   constructor(options: DispatcherOptions) {
     this.#options = options;
-    for (const { definition, implementation } of options.services) {
+    for (const { definition, implementation, ...service } of options.services) {
+      const messageBytesMax = service.messageBytesMax ?? options.messageBytesMax;
       for (const [name, { path, requestStream }] of Object.entries(definition)) {
         const handler = implementation[name];
-        this.#methods.set(path, { requestStream, handler });
+        this.#methods.set(path, { requestStream, handler, messageBytesMax });
         this.#services.add(serviceOf(path));
       }
     }
@@ -45,15 +49,15 @@ export class Dispatcher {
       stream.close(constants.NGHTTP2_NO_ERROR);
       return;
     }
-    const { onStatus, receiveBytesMax, sendBytesMax } = this.#options;
+    const { onStatus } = this.#options;
     const path = String(headers[':path']);
+    const method = this.#methods.get(path);
     const call = new ServerCall(stream, {
       path,
       peer: peerOf(stream),
       headers,
       onStatus,
-      receiveBytesMax,
-      sendBytesMax,
+      messageBytesMax: method?.messageBytesMax ?? this.#options.messageBytesMax,
     });
 
     const encoding = headers['grpc-encoding'];
@@ -68,7 +72,7 @@ export class Dispatcher {
       return;
     }
     if (limitMs !== undefined) expireIn(limitMs, call);
-    const { handler, requestStream } = this.#methods.get(path) ?? {};
+    const { handler, requestStream } = method ?? {};
     if (handler === undefined) {
       call.fail({ code: status.UNIMPLEMENTED, details: this.#unknown(path) });
     } else if (requestStream) {

@@ -1,6 +1,6 @@
 import { status } from '@grpc/grpc-js';
 import test from 'ava';
-import { FramingError, framed, MessageReader, PREFIX_BYTES } from './framing.ts';
+import { allocateMessage, FramingError, framed, MessageReader, PREFIX_BYTES } from './framing.ts';
 
 const MAX_BYTES = 100_000;
 
@@ -83,4 +83,12 @@ test('a message that says it is compressed is refused', (t) => {
   reader.add(Buffer.from([1, 0, 0, 0, 0]));
   const error = t.throws(() => reader.next(), { instanceOf: FramingError });
   t.is(error?.code, status.INTERNAL);
+});
+
+test('a message that is allocated with its prefix is framed without a copy', (t) => {
+  const message = allocateMessage(3);
+  message.write('abc');
+  const whole = framed(message);
+  t.is(whole.buffer, message.buffer);
+  t.deepEqual(whole, Buffer.from([0, 0, 0, 0, 3, 0x61, 0x62, 0x63]));
 });

@@ -98,6 +98,14 @@ function compact(slice: Buffer): Buffer {
   return slice.length * 2 >= slice.buffer.byteLength ? slice : Buffer.from(slice);
 }
 
+/** A message to be filled, with its prefix before it: it is sent without a copy. */
+export function allocateMessage(length: number): Buffer {
+  const whole = Buffer.allocUnsafeSlow(PREFIX_BYTES + length);
+  whole[0] = 0;
+  whole.writeUInt32BE(length, 1);
+  return whole.subarray(PREFIX_BYTES);
+}
+
 /**
  * A message with its prefix. If the bytes before the message say just that, as they do where it
  * was received, they are its prefix; else both are copied.
