@@ -16,3 +16,8 @@ export class ReadError extends Error {
 export function canceled(): ReadError {
   return new ReadError(status.CANCELLED, 'context canceled');
 }
+
+/** Why a call has no answer that had to be there by now. */
+export function deadlineExceeded(): ReadError {
+  return new ReadError(status.DEADLINE_EXCEEDED, 'context deadline exceeded');
+}

@@ -3,15 +3,16 @@
  *
  * One of ours is asked for them, and says which nodes it could not reach; one of the original's is
  * read page by page, asks whoever owns a source, and says nothing of those that are gone. Without the
- * node there is no answer: a query is refused with the node's own words.
+ * node there is no answer: a query ends with the code and the words that the node, or what keeps one
+ * from it, gave; but when the query's time is over, that is told as an engine tells it.
  */
 
 import { status } from '@grpc/grpc-js';
 import type { LogCacheClient } from '../client.ts';
-import { QueryError } from '../promql/errors.ts';
 import { timedOut } from '../promql/pacer.ts';
 import type { Pace, Selected, Selection, SeriesSource } from '../promql/series.ts';
 import { selectFrom } from '../promql/series-client.ts';
+import { ReadError } from '../read-error.ts';
 import { isServiceError, reasonOf } from '../refusals.ts';
 
 export class NodeSeries implements SeriesSource {
@@ -27,7 +28,8 @@ export class NodeSeries implements SeriesSource {
     } catch (error) {
       if (!isServiceError(error)) throw error;
       if (error.code === status.DEADLINE_EXCEEDED) throw timedOut();
-      throw new QueryError('internal', reasonOf(error), { cause: error });
+      const code = error.code in status ? error.code : status.UNKNOWN;
+      throw new ReadError(code, reasonOf(error), { cause: error });
     }
   }
 }

@@ -8,14 +8,16 @@
  * All are there by GET and as a form by POST, with Prometheus' parameters. `names=true`, which a data
  * source can add to all it asks, gives each series its metric's name.
  *
- * Errors have Prometheus' body and types. Their status is one whose body the original's clients
- * read, which is 400 or 500 alone: 400 for all that is the query's, 500 when it took too long.
+ * Errors have Prometheus' body and types. For what is the query's the status is one whose body the
+ * original's clients read, which is 400 or 500 alone: 400 for mistakes, 500 when it took too long. For
+ * what is not, it is the original's: 503 when its node is away, 504 when the client's `Grpc-Timeout`
+ * is over, 429 when the answer is too large.
  */
 
 import type { Context } from 'koa';
 import { viewOf } from '../access/view.ts';
 import type { AnswersInFlight } from '../answers-in-flight.ts';
-import { ReadError } from '../read-error.ts';
+import { deadlineExceeded, ReadError } from '../read-error.ts';
 import type { Compression } from '../rest/compression.ts';
 import { readForm } from '../rest/form.ts';
 import { type Form, textParam } from '../rest/params.ts';
@@ -122,11 +124,12 @@ async function replyTo(
   querier: Querier,
   signal: AbortSignal,
 ): Promise<Reply> {
+  const header = timeoutOf(ctx.get('Grpc-Timeout'));
   const form = await readForm(ctx);
   const asker: Asker = {
     signal,
     sources: viewOf(ctx)?.sources,
-    timeoutMs: timeoutMsOf(ctx, form),
+    timeoutMs: timeoutMsOf(header, form),
     withNames: textParam(form, 'names') === 'true',
   };
   if (Object.hasOwn(FIXED, path)) return fixed(FIXED[path]);
@@ -134,11 +137,19 @@ async function replyTo(
   if (label !== undefined) return labelValues(querier, form, asker, decodedLabel(label));
   const handler = HANDLERS[path];
   if (handler === undefined) throw new Error(`${path} is no path of PromQL`);
-  return handler(querier, form, asker);
+  const startedMs = performance.now();
+  try {
+    return await handler(querier, form, asker);
+  } catch (error) {
+    const isLate = error instanceof QueryError && error.type === 'timeout';
+    if (isLate && performance.now() - startedMs >= (header ?? Number.POSITIVE_INFINITY)) {
+      throw deadlineExceeded();
+    }
+    throw error;
+  }
 }
 
-function timeoutMsOf(ctx: Context, form: Form): number | undefined {
-  const header = timeoutOf(ctx.get('Grpc-Timeout'));
+function timeoutMsOf(header: number | undefined, form: Form): number | undefined {
   const text = textParam(form, 'timeout');
   if (text === '') return header;
   const ms = /^\d+(\.\d+)?$/.test(text) ? Number(text) * 1000 : parseDuration(text);

@@ -58,8 +58,8 @@ export interface LogCacheRoutesOptions {
   readonly tails?: Tails | undefined;
   /** Counts what is refused. */
   readonly metrics?: Metrics | undefined;
-  /** How many bytes may be on their way to those who read. Default 256 MiB. */
-  readonly answersBytesMax?: number | undefined;
+  /** Bounds what is on its way to those who read; by default to 256 MiB. */
+  readonly answers?: AnswersInFlight | undefined;
   /** After how long without events a tail says that it lives. Default 15 s. */
   readonly tailHeartbeatMs?: number | undefined;
 }
@@ -79,7 +79,7 @@ export function logCacheRoutes(reader: Reader, options: LogCacheRoutesOptions = 
   const writer = new JsonWriter();
   const metaOnce = writtenOnce(isProxy ? proxyMetaBody : metaBody);
   const compression = new Compression();
-  const answers = new AnswersInFlight(options.metrics, options.answersBytesMax);
+  const answers = options.answers ?? new AnswersInFlight(options.metrics);
   return async (ctx, next) => {
     const clean = cleanPath(ctx.path);
     if (!isLogCachePath(clean)) return next();

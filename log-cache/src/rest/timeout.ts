@@ -5,7 +5,7 @@
 
 import { status } from '@grpc/grpc-js';
 import type { Context } from 'koa';
-import { ReadError } from '../read-error.ts';
+import { deadlineExceeded, ReadError } from '../read-error.ts';
 
 const UNIT_MS: Readonly<Record<string, number>> = {
   H: 3_600_000,
@@ -52,7 +52,7 @@ export async function answerOf<T>(
   let timer: NodeJS.Timeout | undefined;
   const limit = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {
-      reject(new ReadError(status.DEADLINE_EXCEEDED, 'context deadline exceeded'));
+      reject(deadlineExceeded());
       late.abort();
     }, timeoutMs);
   });

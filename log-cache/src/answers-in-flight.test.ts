@@ -2,9 +2,10 @@ import http from 'node:http';
 import { koaApp, listenHttp, Metrics } from '@standpipe/plumbing';
 import { eventually } from '@standpipe/plumbing/testing';
 import test from 'ava';
-import { line, metricOf, testStore } from '../testing.ts';
-import { silent } from '../testing-cluster.ts';
-import { logCacheRoutes } from './routes.ts';
+import { AnswersInFlight } from './answers-in-flight.ts';
+import { logCacheRoutes } from './rest/routes.ts';
+import { line, metricOf, testStore } from './testing.ts';
+import { silent } from './testing-cluster.ts';
 
 test('refuses a read when too much is on its way to slow clients, until they leave', async (t) => {
   const { put, reader } = testStore({ memoryLimitBytes: 64 * 2 ** 20 });
@@ -12,8 +13,9 @@ test('refuses a read when too much is on its way to slow clients, until they lea
   for (let n = 0; n < 8; n += 1) put({ ...line('a', n), instance_id: '\u0001'.repeat(1_000_000) });
   put(line('b', 1));
   const metrics = new Metrics({ origin: 'test' });
+  const answers = new AnswersInFlight(metrics, 4_000_000);
   const log = silent();
-  const app = koaApp(log).use(logCacheRoutes(reader, { metrics, answersBytesMax: 4_000_000 }));
+  const app = koaApp(log).use(logCacheRoutes(reader, { answers }));
   const listener = await listenHttp({ address: '127.0.0.1:0', app, log, headersMs: 30_000 });
   t.teardown(() => listener[Symbol.asyncDispose]());
   const { port } = listener;
