@@ -22,15 +22,17 @@ import { ENTRY_BYTES, type Judge } from './page.ts';
 import { isMetric, type Pool } from './pool.ts';
 import { type Ranked, UNRANKED } from './ranks.ts';
 import { classOf, FOLDED_HEAD_WORDS, Form, kindOf, lastWord, WHOLE_HEAD_WORDS } from './record.ts';
-import type { Source } from './source.ts';
+import type { Source, Tally } from './source.ts';
 
-const SEGMENT_HEAD_WORDS = 3;
+const SEGMENT_HEAD_WORDS = 4;
 /** What an envelope shares its segment with at least. */
 export const SEGMENT_HEAD_BYTES: number = 4 * (SEGMENT_HEAD_WORDS + WHOLE_HEAD_WORDS);
 /** The places of the head's words. The neighbours are those that were begun before and after. */
 const LIVE = 0;
 const BEFORE = 1;
 const AFTER = 2;
+/** The store's mark when the segment was begun. */
+const MARK = 3;
 
 const SEGMENT_CLASS_MIN = 1;
 const SEGMENT_CLASS_MAX = 5;
@@ -57,6 +59,7 @@ export class Lane implements Ranked, Judge {
   readonly #isMetrics: boolean;
   readonly #arena: Arena;
   readonly #folder: Folder;
+  readonly #tally: Tally;
   #segmentBytes = 0;
   /** The segment that was begun first, and how many there are. */
   #oldest = NONE;
@@ -79,12 +82,20 @@ export class Lane implements Ranked, Judge {
     readonly isMetrics: boolean;
     readonly arena: Arena;
     readonly folder: Folder;
+    readonly tally: Tally;
   }) {
     this.source = options.source;
     this.pool = options.pool;
     this.#isMetrics = options.isMetrics;
     this.#arena = options.arena;
     this.#folder = options.folder;
+    this.#tally = options.tally;
+  }
+
+  /** The mark that the store had, at the latest, before any of its envelopes came. */
+  get mark(): number {
+    if (this.count === 0) return Number.POSITIVE_INFINITY;
+    return this.#arena.words(this.#oldest)[local(this.#oldest) + MARK] as number;
   }
 
   /** The memory of its segments and of its entries in the index. */
@@ -237,6 +248,7 @@ export class Lane implements Ranked, Judge {
     this.#usedWords = SEGMENT_HEAD_WORDS;
     this.#serial = this.#folder.newSerial();
     this.#whole = NONE;
+    this.#arena.words(this.#segment)[local(this.#segment) + MARK] = this.#tally.mark;
   }
 
   #releaseSegment(segment: number, segmentClass: number): void {

@@ -26,10 +26,11 @@ import { isMetric, type Pools } from './pool.ts';
 import { type Ranked, UNRANKED } from './ranks.ts';
 import { type Room, Timeline } from './timeline.ts';
 
-/** Counts over all sources. */
+/** Counts over all sources, and the store's mark: see there. */
 export interface Tally {
   stored: number;
   expired: number;
+  mark: number;
 }
 
 /** What the sources of a store have in common. */
@@ -79,6 +80,12 @@ export class Source implements Ranked, Room {
 
   get count(): number {
     return this.timeline.count;
+  }
+
+  /** The mark that the store had, at the latest, before any of its envelopes came. */
+  get mark(): number {
+    const none = Number.POSITIVE_INFINITY;
+    return Math.min(this.#logs?.mark ?? none, this.#metrics?.mark ?? none);
   }
 
   get takenClass(): number {
@@ -177,9 +184,9 @@ export class Source implements Ranked, Room {
   }
 
   #newLane(isMetrics: boolean): Lane {
-    const { arena, folder, pools } = this.#shared;
+    const { arena, folder, pools, tally } = this.#shared;
     const pool = isMetrics ? pools.metrics : pools.logs;
-    return new Lane({ source: this, pool, isMetrics, arena, folder });
+    return new Lane({ source: this, pool, isMetrics, arena, folder, tally });
   }
 
   /** Makes way in a full source; false, if the new envelope of this lane and time is itself to go. */

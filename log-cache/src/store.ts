@@ -81,7 +81,7 @@ export class Store {
   /** The same once more, for walking over all of them. */
   readonly #all = new Set<Source>();
   readonly #ranks = new Ranks<Source>();
-  readonly #tally: Tally = { stored: 0, expired: 0 };
+  readonly #tally: Tally = { stored: 0, expired: 0, mark: 0 };
   readonly #metrics: StoreMetrics;
   readonly #room: Room & { takenClass: number };
   /** The source that is being put to: it is not forgotten meanwhile, even if it has nothing left. */
@@ -130,8 +130,16 @@ export class Store {
     return this.#sources.size;
   }
 
+  /**
+   * A number that does not fall. `mark` of a source is what it was at some time before the first of
+   * what is still held of it came: all of that came since.
+   */
+  set mark(mark: number) {
+    this.#tally.mark = mark;
+  }
+
   /** Every source. They may come and go while they are walked: what is shown is there then. */
-  get sources(): Iterable<Pick<Source, 'id' | 'expired' | 'meta'>> {
+  get sources(): Iterable<Pick<Source, 'id' | 'count' | 'expired' | 'mark' | 'meta'>> {
     return this.#all;
   }
 

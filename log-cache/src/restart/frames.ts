@@ -27,10 +27,12 @@ export const BODY_BYTES_MAX: number = 64 * 2 ** 20;
 /** What a file is for, and what a frame holds. */
 export const FileKind = { snapshot: 1, journal: 2 } as const;
 export type FileKind = (typeof FileKind)[keyof typeof FileKind];
-export const FrameKind = { source: 1, envelopes: 2, end: 3, part: 4 } as const;
+export const FrameKind = { source: 1, envelopes: 2, end: 3, part: 4, left: 5 } as const;
 
 const MAGIC = Buffer.from('SPCACHE\n');
-const VERSION = 1;
+const VERSION = 2;
+/** Snapshots of version 1 leave no source to the journal. */
+const VERSION_MIN = 1;
 const CHECKSUM_CRC32 = 1;
 const WORD = 2 ** 32;
 
@@ -50,7 +52,7 @@ export interface FrameHead {
 export interface FileHead {
   readonly kind: FileKind;
   readonly number: number;
-  /** Of a snapshot: every envelope below it is in the snapshot, or was gone by then. */
+  /** Of a snapshot: how many envelopes had been put when it was begun. */
   readonly ordinal: number;
 }
 
@@ -78,7 +80,9 @@ export function readFileHead(bytes: Buffer, kind: FileKind): FileVerdict {
     return foreign('it is no file of a log cache');
   if (bytes.length < FILE_HEAD_BYTES) return torn('its head is cut off');
   const version = bytes.readUInt16LE(8);
-  if (version !== VERSION) return foreign(`it is of format ${version}, and this reads ${VERSION}`);
+  if (version < VERSION_MIN || version > VERSION) {
+    return foreign(`it is of format ${version}, and this reads ${VERSION}`);
+  }
   if (crc32(bytes.subarray(0, 28)) !== bytes.readUInt32LE(28)) return torn('its head is damaged');
   const checksum = bytes.readUInt16LE(10);
   if (checksum !== CHECKSUM_CRC32) return foreign(`its checksums are of kind ${checksum}`);

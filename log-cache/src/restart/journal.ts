@@ -9,11 +9,12 @@
  * that loses power loses what its kernel had not written.
  *
  * What is lost: when the disk is slow or full, what no longer fits the buffers, counted in
- * `log_cache_journal_dropped`; a write that failed is done again each second. And when segments
- * take more than `capacityBytes` because no snapshot makes them useless, the oldest of them.
+ * `log_cache_journal_dropped`, until a snapshot has it: `wholeFrom` tells where to cut. A write that
+ * failed is done again each second. And when segments take more than `capacityBytes` because no
+ * snapshot makes them useless, the oldest of them.
  *
- * Segments that a snapshot has made useless are written over: that takes a fifth of the kernel's
- * time that new files take (docs/benchmarks.md). Hot: one copy per batch and a checksum per frame.
+ * Segments that are needed no more are written over: that takes a fifth of the kernel's time that
+ * new files take (docs/benchmarks.md). Hot: one copy per batch and a checksum per frame.
  */
 
 import type { Clock, Log } from '@standpipe/plumbing';
@@ -28,12 +29,14 @@ export interface JournalOptions extends SegmentFilesOptions {
   readonly metrics: RestartMetrics;
   /** The number of its first segment: above those of all that are there. */
   readonly segment: number;
+  /** The first segment from which on nothing is missing, as far as those are concerned. */
+  readonly wholeFrom: number;
   /** The ordinal of the first envelope that is appended. */
   readonly ordinal: number;
   /** What a segment holds, about. */
   readonly segmentBytes: number;
-  /** Hears how much was written since the last `rotate`, after each write. */
-  readonly onWritten: (bytes: number) => void;
+  /** Hears of each write. */
+  readonly onWritten: () => void;
 }
 
 const BUFFER_BYTES = 2 ** 20;
@@ -69,21 +72,40 @@ export class Journal {
   #timer: NodeJS.Timeout | undefined;
   #isWriting = false;
   #writing: Promise<void> = Promise.resolve();
-  /** The segment that the last `rotate` began, and what was written since. */
-  #rotated = 0;
-  #written = 0;
+  #wholeFrom: number;
   readonly #files: SegmentFiles;
 
   constructor(options: JournalOptions) {
     this.#options = options;
     this.#ordinal = options.ordinal;
     this.#segment = options.segment;
+    this.#wholeFrom = options.wholeFrom;
     this.#files = new SegmentFiles(options);
   }
 
   /** How many envelopes have been put. */
   get ordinal(): number {
     return this.#ordinal;
+  }
+
+  /** The segment that has what is put next, or the one before. */
+  get segment(): number {
+    return this.#segment;
+  }
+
+  /** From this segment on, no envelope is missing. */
+  get wholeFrom(): number {
+    return this.#wholeFrom;
+  }
+
+  /** The segments that were written and are needed, with their sizes, in order. */
+  get segments(): [number, number][] {
+    return this.#files.live;
+  }
+
+  /** What they take. */
+  get bytes(): number {
+    return this.#files.bytes;
   }
 
   /** Appends the envelopes of a batch; only those with a 1 in `mine`, if that is given. */
@@ -95,6 +117,7 @@ export class Journal {
     this.#ordinal += count;
     const buffer = this.#bufferFor(length);
     if (buffer === undefined) {
+      this.#wholeFrom = this.#segment + 1;
       this.#drop(count);
       return;
     }
@@ -116,8 +139,6 @@ export class Journal {
     this.#seal();
     this.#segment += 1;
     this.#segmentBytes = 0;
-    this.#written = 0;
-    this.#rotated = this.#segment;
     return this.#segment;
   }
 
@@ -183,7 +204,7 @@ export class Journal {
     const { clock, onWritten } = this.#options;
     this.#isWriting = true;
     for (let piece = this.#queue[0]; piece !== undefined; piece = this.#queue[0]) {
-      const { buffer, segment, envelopes } = piece;
+      const { buffer, envelopes } = piece;
       if (!(await this.#write(piece))) {
         await clock.sleep(RETRY_MS, this.#closing.signal);
         if (!this.#closing.signal.aborted) continue;
@@ -191,11 +212,10 @@ export class Journal {
       }
       this.#queue.shift();
       this.#waitingBytes -= buffer.byteLength;
-      if (segment >= this.#rotated) this.#written += buffer.byteLength;
       buffer.clear();
       const isUsual = buffer.capacityBytes === BUFFER_BYTES + FRAME_BYTES;
       if (isUsual && this.#free.length < BUFFERS_KEPT_MAX) this.#free.push(buffer);
-      onWritten(this.#written);
+      onWritten();
     }
     this.#isWriting = false;
   }

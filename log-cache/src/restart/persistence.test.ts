@@ -411,6 +411,6 @@ async function beginOf(pid: number): Promise<string> {
 
 function laterVersion(): Buffer {
   const bytes = encodeFileHead({ kind: FileKind.snapshot, number: 1, ordinal: 0 });
-  bytes.writeUInt16LE(2, 8);
+  bytes.writeUInt16LE(3, 8);
   return bytes;
 }

@@ -2,22 +2,25 @@
  * Keeps what a log cache holds from one process to the next.
  *
  *     start     snapshot, then journal ──▶ store
- *     running   put ──▶ journal; once that is four times the cache's memory, a new snapshot
+ *     running   put ──▶ journal; once that is twice what the cache holds, a snapshot of what its
+ *               oldest segments have and its others do not, and those are written over
  *     SIGTERM   store ──▶ snapshot, and no journal any more
  *
  * Without a journal a killed process leaves the snapshot of its start. Nothing here is fatal: a
  * folder that can't be used, or is another's, is told, and the cache then lives in memory alone.
  */
 
+import { setImmediate as turn } from 'node:timers/promises';
 import type { Clock, Log, Metrics } from '@standpipe/plumbing';
 import type { Batch } from '@standpipe/protos';
 import type { Store } from '../store.ts';
+import { cheapestCut } from './compaction.ts';
 import { DataFolder, FolderInUseError } from './data-folder.ts';
 import { Journal } from './journal.ts';
 import { type RestartMetrics, restartMetrics } from './metrics.ts';
 import { type Restored, Restorer } from './restorer.ts';
 import type { PersistenceSettings } from './settings.ts';
-import { writeSnapshot } from './snapshot.ts';
+import { type SnapshotOptions, writeSnapshot } from './snapshot.ts';
 
 export interface PersistenceOptions extends PersistenceSettings {
   readonly store: Store;
@@ -29,14 +32,22 @@ export interface PersistenceOptions extends PersistenceSettings {
 const SEGMENT_BYTES_MIN = 2 ** 20;
 const SEGMENT_BYTES_MAX = 64 * 2 ** 20;
 /**
- * How much of the cache's memory the journal takes until a snapshot takes its place. An envelope in
- * a snapshot costs as much as three in a journal, so it must not be written each time one comes in.
+ * A journal's size at which some of it must go, in parts of what the cache holds on the wire. Of twice
+ * as much the older half has hardly anything that is still held.
  */
-const JOURNAL_PART = 4;
-/** The most that segments take, if no snapshot comes about: a snapshot has time for two parts more. */
-const SEGMENTS_PART = JOURNAL_PART + 2;
+const DUE_PARTS = 2;
+/** At this part of that size more, snapshots do not wait for each other; and what segments may take. */
+const URGENT_PART = 1.25;
+const MOST_PART = 1.5;
+/** The least that counts as held, in parts of the cache's memory: it may not be full yet. */
+const MEMORY_PARTS = 2;
 /** From the end of one snapshot to the next at least. */
 const SNAPSHOT_PAUSE_MS = 5000;
+/** What a snapshot costs besides the envelopes in it, as bytes of those; and what each source does. */
+const FIXED_BYTES = 4 * 2 ** 20;
+const SOURCE_BYTES = 256;
+/** How many sources are looked at in one turn. */
+const SOURCES_PER_TURN = 5000;
 
 export class Persistence implements AsyncDisposable {
   readonly #options: PersistenceOptions;
@@ -46,9 +57,6 @@ export class Persistence implements AsyncDisposable {
   /** Whether the files have been read, so that new ones may take their place. */
   #hasRestored = false;
   #journal: Journal | undefined;
-  /** What the snapshot takes, and what stands in the journal since an earlier process's. */
-  #snapshotBytes = 0;
-  #carriedBytes = 0;
   #nextSegment = 1;
   #snapshotting: Promise<void> | undefined;
   #snapshotAt = Number.NEGATIVE_INFINITY;
@@ -85,7 +93,11 @@ export class Persistence implements AsyncDisposable {
 
   /** Hears of what was put. */
   append(batch: Batch, mine?: Uint8Array): void {
-    this.#journal?.append(batch, mine);
+    const journal = this.#journal;
+    if (journal === undefined) return;
+    journal.append(batch, mine);
+    // What is put next goes to this segment, or a later one.
+    this.#options.store.mark = journal.segment;
   }
 
   /** Replaces the snapshot while the journal goes on; resolves when that is done, or has failed. */
@@ -121,47 +133,73 @@ export class Persistence implements AsyncDisposable {
   #startJournal(folder: DataFolder, restored: Restored): void {
     const { live, stale, nextSegment, ordinal, isWhole } = restored;
     this.#nextSegment = nextSegment;
-    this.#snapshotBytes = restored.snapshotBytes;
     const { store, log, clock, journal } = this.#options;
     if (!journal) return;
-    for (const bytes of live.values()) this.#carriedBytes += bytes;
+    store.mark = nextSegment;
     this.#journal = new Journal({
       folder,
       log,
       clock,
       metrics: this.#metrics,
       segment: nextSegment,
+      wholeFrom: isWhole ? 0 : nextSegment,
       ordinal,
       live,
       stale,
       segmentBytes: Math.min(SEGMENT_BYTES_MAX, Math.max(SEGMENT_BYTES_MIN, store.limitBytes / 8)),
-      capacityBytes: SEGMENTS_PART * store.limitBytes,
-      onWritten: (bytes) => this.#onWritten(bytes),
+      capacityBytes: () => MOST_PART * this.#dueBytes,
+      onWritten: () => this.#onWritten(),
     });
     // What could not be read is no longer where it was: what was taken needs a new place.
     if (!isWhole) void this.snapshot();
   }
 
-  #onWritten(bytes: number): void {
-    const { clock, store } = this.#options;
-    const enough = Math.max(JOURNAL_PART * store.limitBytes, this.#snapshotBytes);
-    if (this.#carriedBytes + bytes < enough || this.#ending.signal.aborted) return;
-    if (clock.now() - this.#snapshotAt >= SNAPSHOT_PAUSE_MS) void this.snapshot();
+  get #envelopeBytes(): number {
+    const { journalBytes, journalWritten } = this.#metrics;
+    return journalBytes.value / Math.max(1, journalWritten.value);
+  }
+
+  get #dueBytes(): number {
+    const { store } = this.#options;
+    return DUE_PARTS * Math.max(MEMORY_PARTS * store.limitBytes, store.size * this.#envelopeBytes);
+  }
+
+  #onWritten(): void {
+    const { clock } = this.#options;
+    const bytes = this.#journal?.bytes ?? 0;
+    if (bytes < this.#dueBytes || this.#ending.signal.aborted) return;
+    const isUrgent = bytes >= URGENT_PART * this.#dueBytes;
+    if (isUrgent || clock.now() - this.#snapshotAt >= SNAPSHOT_PAUSE_MS) void this.snapshot();
   }
 
   /** Given up, when the process ends. */
   async #takeSnapshot(folder: DataFolder, journal: Journal): Promise<void> {
     try {
-      const segment = journal.rotate();
       const deadline = this.#ending.signal;
       const ordinal = (): number => journal.ordinal;
-      if (!(await this.#write(folder, { segment, deadline, ordinal }))) return;
+      const segment = await this.#cut(journal);
+      if (!(await this.#write(folder, { segment, hasAll: false, deadline, ordinal }))) return;
       await folder.adoptSnapshot({ keepOld: true });
       journal.release(segment);
-      this.#carriedBytes = 0;
     } catch (error) {
       this.#fail(error, 'a snapshot of the log cache can not be written');
     }
+  }
+
+  /** The first segment that is to be kept. */
+  async #cut(journal: Journal): Promise<number> {
+    const next = journal.rotate();
+    const { store } = this.#options;
+    const held = new Map<number, number>();
+    let looks = 0;
+    for (const { mark, count } of store.sources) {
+      held.set(mark, (held.get(mark) ?? 0) + count * this.#envelopeBytes);
+      looks += 1;
+      if (looks % SOURCES_PER_TURN === 0) await turn();
+    }
+    const { segments, wholeFrom } = journal;
+    const fixedBytes = FIXED_BYTES + SOURCE_BYTES * looks;
+    return cheapestCut({ segments, next, wholeFrom, held, fixedBytes }).segment;
   }
 
   /** The last snapshot, and the end of the journal. */
@@ -173,7 +211,8 @@ export class Persistence implements AsyncDisposable {
     const ordinal = journal?.ordinal ?? 0;
     const held = store.size;
     try {
-      const isWhole = await this.#write(folder, { segment, deadline, ordinal: () => ordinal });
+      const options = { segment, hasAll: true, deadline, ordinal: () => ordinal };
+      const isWhole = await this.#write(folder, options);
       if (!isWhole) {
         log.warn(
           { held, limit_ms: saveTimeoutMs },
@@ -190,14 +229,7 @@ export class Persistence implements AsyncDisposable {
     }
   }
 
-  async #write(
-    folder: DataFolder,
-    options: {
-      readonly segment: number;
-      readonly deadline: AbortSignal;
-      readonly ordinal: () => number;
-    },
-  ): Promise<boolean> {
+  async #write(folder: DataFolder, options: Omit<SnapshotOptions, 'store'>): Promise<boolean> {
     const { log, store } = this.#options;
     const began = performance.now();
     const { bytes, envelopes, isWhole } = await writeSnapshot(folder, { ...options, store });
@@ -205,7 +237,6 @@ export class Persistence implements AsyncDisposable {
     this.#metrics.snapshots.add(1);
     this.#metrics.snapshotBytes.add(bytes);
     this.#metrics.snapshotDuration.set(tookMs);
-    if (isWhole) this.#snapshotBytes = bytes;
     log.info({ bytes, envelopes, took_ms: tookMs }, 'a snapshot of the log cache is written');
     return isWhole;
   }

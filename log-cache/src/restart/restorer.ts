@@ -36,7 +36,6 @@ export interface RestorerOptions {
 export interface Restored {
   /** Whether all that was there was taken. */
   readonly isWhole: boolean;
-  readonly snapshotBytes: number;
   /** The segments that are needed, with their sizes, and those that the snapshot made useless. */
   readonly live: ReadonlyMap<number, number>;
   readonly stale: readonly number[];
@@ -64,8 +63,6 @@ export class Restorer {
   #source: { readonly id: string; readonly expired: number } | undefined;
   #sawEnd = false;
   #firstSegment = 0;
-  /** What the snapshot has gone over: nothing below it is missing. */
-  #floor = 0;
   #ordinal = 0;
   #isWhole = true;
 
@@ -80,12 +77,16 @@ export class Restorer {
     const numbers = [...(await folder.segments()).keys()];
     for (const number of numbers) {
       if (number < this.#firstSegment || stop.aborted) continue;
+      this.#options.store.mark = number;
       await this.#takeSegment(number, number === numbers.at(-1));
+    }
+    // What a source that was left to the journal has had, and has no more.
+    for (const { id, total, found } of this.#coverage.left) {
+      this.#options.store.restoreExpired(id, Math.max(0, total - found));
     }
     const segments = [...(await folder.segments())];
     return {
       isWhole: this.#isWhole && !stop.aborted,
-      snapshotBytes: snapshot.bytes,
       live: new Map(segments.filter(([number]) => number >= this.#firstSegment)),
       stale: segments.map(([number]) => number).filter((number) => number < this.#firstSegment),
       nextSegment: Math.max(this.#firstSegment, ...segments.map(([number]) => number + 1), 1),
@@ -103,7 +104,6 @@ export class Restorer {
     this.#firstSegment = number;
     this.#ordinal = ordinal;
     await this.#read(reader, (frame) => this.#takeSnapshot(frame, reader.bytes));
-    if (this.#sawEnd) this.#floor = ordinal;
     return this.#outcome(reader, this.#sawEnd);
   }
 
@@ -182,6 +182,11 @@ export class Restorer {
       if (this.#source === undefined) return true;
       this.#options.store.restoreExpired(this.#source.id, this.#source.expired);
       this.#source = undefined;
+    } else if (frame.kind === FrameKind.left) {
+      if (this.#source === undefined) return false;
+      const { id, expired } = this.#source;
+      this.#coverage.leave({ id, ordinal: frame.ordinal, total: expired + frame.count });
+      this.#source = undefined;
     } else {
       this.#sawEnd = true;
       return false;
@@ -190,9 +195,8 @@ export class Restorer {
   }
 
   #takeJournal(frame: Frame, bytes: Buffer): void {
-    const end = frame.ordinal + frame.count;
-    this.#ordinal = Math.max(this.#ordinal, end);
-    if (end <= this.#floor || frame.kind !== FrameKind.envelopes) return;
+    this.#ordinal = Math.max(this.#ordinal, frame.ordinal + frame.count);
+    if (frame.kind !== FrameKind.envelopes) return;
     if (!scanBatch(bytes.subarray(frame.start, frame.end), this.#batch)) return;
     this.#restore(this.#coverage.missing(this.#batch, frame.ordinal));
   }

@@ -24,7 +24,7 @@ export interface SegmentFilesOptions {
   /** and those that are not. */
   readonly stale: readonly number[];
   /** What all live segments may take. */
-  readonly capacityBytes: number;
+  readonly capacityBytes: () => number;
 }
 
 interface Segment {
@@ -44,6 +44,18 @@ export class SegmentFiles {
     this.#options = options;
     this.#stale = [...options.stale];
     for (const [number, bytes] of options.live) this.#live.set(number, { bytes, envelopes: 0 });
+  }
+
+  /** The segments that are needed, with their sizes, in the order of their numbers. */
+  get live(): [number, number][] {
+    return [...this.#live].map(([number, { bytes }]) => [number, bytes]);
+  }
+
+  /** What they take. */
+  get bytes(): number {
+    let sum = 0;
+    for (const { bytes } of this.#live.values()) sum += bytes;
+    return sum;
   }
 
   /** Writes to the end of this segment, the one that is written or a later one. */
@@ -106,10 +118,10 @@ export class SegmentFiles {
   }
 
   #forgetOldest(): void {
-    let bytes = 0;
-    for (const segment of this.#live.values()) bytes += segment.bytes;
+    const capacityBytes = this.#options.capacityBytes();
+    let { bytes } = this;
     for (const [number, segment] of this.#live) {
-      if (bytes <= this.#options.capacityBytes || number === this.#number) return;
+      if (bytes <= capacityBytes || number === this.#number) return;
       const { log, metrics } = this.#options;
       bytes -= segment.bytes;
       this.#live.delete(number);

@@ -1,12 +1,16 @@
 /**
- * Writes all that a store holds to one file, while envelopes may go on coming in.
+ * Writes what a store holds to one file, while envelopes may go on coming in: all of it, or what the
+ * journal's later segments do not have.
  *
- *     │ file head │ source a │ envelopes │ envelopes │ source b │ envelopes │ … │ end │
+ *     │ file head │ source a │ envelopes │ envelopes │ source b │ left │ source c │ … │ end │
  *
  * Each source goes in order of time, in frames of about 64 KiB; a frame says up to which time it
  * has the source, and how many envelopes had been put by then, so that a journal's later ones are
- * told from those that are in it (coverage.ts). A run of equal timestamps is gathered in one turn.
- * Otherwise a turn writes a MiB at most, and the disk works on that while the next is gathered.
+ * told from those that are in it (coverage.ts). A source of which the journal has all that is held,
+ * by the store's marks, is left to it. A run of equal timestamps is gathered in one turn. Otherwise a
+ * turn gathers 256 KiB at most, and the disk works on that while the next is gathered.
+ *
+ * What comes and is given up again while its source is written is in neither file, nor in its count.
  *
  * It costs a walk and a copy of each envelope, the checksum and the write: docs/benchmarks.md.
  */
@@ -20,8 +24,10 @@ import { writeFully } from './write-fully.ts';
 
 export interface SnapshotOptions {
   readonly store: Store;
-  /** The first segment of the journal that has what is put from here on. */
+  /** The first segment of the journal that is still needed: it has at least what is put from here on. */
   readonly segment: number;
+  /** Whether the snapshot must have all, because there will be no journal. */
+  readonly hasAll: boolean;
   /** How many envelopes have been put. */
   readonly ordinal: () => number;
   /** Ends the writing: the snapshot is then whole as far as it goes. */
@@ -38,7 +44,7 @@ export interface SnapshotResult {
 const FRAME_BYTES = 64 * 1024;
 /** A frame is cut here even within a run of equal timestamps. */
 const FRAME_BYTES_MAX = 8 * 2 ** 20;
-const WRITE_BYTES = 2 ** 20;
+const WRITE_BYTES = 256 * 1024;
 
 /** Before all times, and after them. */
 const FIRST_HIGH = -(2 ** 31);
@@ -84,12 +90,16 @@ class SnapshotWriter {
   }
 
   async run(): Promise<SnapshotResult> {
-    const { store, segment, ordinal, deadline } = this.#options;
+    const { store, segment, hasAll, ordinal, deadline } = this.#options;
     this.#buffer.addFileHead({ kind: FileKind.snapshot, number: segment, ordinal: ordinal() });
     // Those that come meanwhile are in the journal whole.
-    for (const { id, expired } of [...store.sources]) {
+    for (const source of [...store.sources]) {
       if (deadline.aborted) break;
-      await this.#writeSource(id, expired);
+      if (source.count === 0) continue; // It was forgotten; if it came again, it did so meanwhile.
+      this.#addSource(source);
+      if (!hasAll && source.mark >= segment) this.#leave(source);
+      else await this.#writeSource(source.id);
+      if (this.#buffer.byteLength >= WRITE_BYTES) await this.#turn();
     }
     const isWhole = !deadline.aborted;
     this.#buffer.begin();
@@ -99,18 +109,28 @@ class SnapshotWriter {
     return { bytes: this.#bytes, envelopes: this.#envelopes, isWhole };
   }
 
-  async #writeSource(id: string, expired: number): Promise<void> {
+  #addSource({ id, expired }: { readonly id: string; readonly expired: number }): void {
     const bytes = Buffer.from(id);
     this.#buffer.begin();
     this.#buffer.addBytes(bytes, 0, bytes.length);
     this.#finish(FrameKind.source, expired);
+  }
+
+  /** Says how much there is of a source whose envelopes the journal has. */
+  #leave({ count }: { readonly count: number }): void {
+    const { segment, ordinal } = this.#options;
+    const head = { kind: FrameKind.left, number: segment, ordinal: ordinal(), count };
+    this.#buffer.begin();
+    this.#buffer.finish({ ...head, timeHigh: 0, timeLow: 0 });
+  }
+
+  async #writeSource(id: string): Promise<void> {
     this.#fromHigh = FIRST_HIGH;
     this.#fromLow = 0;
     while (!this.#gather(id)) {
       await this.#turn();
       if (this.#options.deadline.aborted) return;
     }
-    if (this.#buffer.byteLength >= WRITE_BYTES) await this.#turn();
   }
 
   /** Gathers more of a source; true when that was all. */
