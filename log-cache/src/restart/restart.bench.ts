@@ -54,7 +54,7 @@ export async function main(options: MainOptions): Promise<void> {
   const script = `import { measure } from '${import.meta.url}'; await measure(${JSON.stringify(options)})`;
   execFileSync(process.execPath, ['--input-type=module', '--eval', script], {
     stdio: 'inherit',
-    env: { ...process.env, GLIBC_TUNABLES: LARGE_PAGES },
+    env: { GLIBC_TUNABLES: LARGE_PAGES },
   });
 }
 
