@@ -6,7 +6,7 @@
  */
 
 import { status } from '@grpc/grpc-js';
-import { type BatchBuilder, Kind } from '@standpipe/protos';
+import { type Batch, type BatchBuilder, Kind } from '@standpipe/protos';
 import { NameFilter } from './name-filter.ts';
 import { PatternError } from './pattern.ts';
 import { LongTextError, PayloadFilter } from './payload-filter.ts';
@@ -94,6 +94,15 @@ export class EnvelopeFilter {
     into.addSlice(bytes, start, end);
     return true;
   }
+}
+
+/** An envelope of a scanned batch as a row; its index is below the batch's count. */
+export function rowOf(batch: Batch, index: number): Row {
+  const start = batch.start[index] as number;
+  const end = batch.end[index] as number;
+  const kind = batch.kind[index] as number;
+  const { bytes } = batch;
+  return { bytes, start, end, kind, messageBytes: bytes, messageStart: start, messageEnd: end };
 }
 
 /** Whether a request asks for what the original's nodes know nothing of. */

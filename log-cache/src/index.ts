@@ -23,6 +23,7 @@ export {
   MembershipError,
 } from './log-cache.ts';
 export type { MetaInfo } from './meta-info.ts';
+export { partialHeader } from './partial.ts';
 export { QUERY_TIMEOUT_MS_DEFAULT, type Querier } from './promql/querier.ts';
 export { sourceIdsIn, withSourceIds } from './promql/sources.ts';
 export {

@@ -155,6 +155,15 @@ export function tailsGauge(metrics: Metrics, read: () => number): void {
   metrics.gauge('log_cache_tails', 'Tails of this store that are open.', { read });
 }
 
+/** Why a tail is refused: its client has as many as one may have, or the node has. */
+export function tailsRefused(metrics: Metrics, reason: 'client' | 'node'): Counter {
+  return metrics.counter(
+    'log_cache_tails_refused',
+    'Tails that were refused, because their client or the node has as many as may be.',
+    { reason },
+  );
+}
+
 export function readsRefused(metrics: Metrics): Counter {
   return metrics.counter(
     'log_cache_reads_refused',

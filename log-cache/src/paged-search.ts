@@ -16,7 +16,7 @@ import {
   scanBatch,
 } from '@standpipe/protos';
 import type { LogCacheClient, ReadOptions } from './client.ts';
-import { asksForMore } from './envelope-filter.ts';
+import { asksForMore, rowOf } from './envelope-filter.ts';
 import { checkReadBytes } from './message-limit.ts';
 import { type Query, queryOf, type ReadRequest } from './reader.ts';
 
@@ -91,13 +91,4 @@ class PagedSearch {
     const bounds = descending ? { endTime: end } : { startTime: end + 1n };
     return { ...asked, ...bounds, limit: BigInt(PAGE_COUNT) };
   }
-}
-
-function rowOf(batch: Batch, index: number): Parameters<Query['filter']['select']>[0] {
-  // The index is below the count.
-  const start = batch.start[index] as number;
-  const end = batch.end[index] as number;
-  const kind = batch.kind[index] as number;
-  const { bytes } = batch;
-  return { bytes, start, end, kind, messageBytes: bytes, messageStart: start, messageEnd: end };
 }

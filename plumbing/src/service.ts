@@ -12,6 +12,7 @@
 import { once } from 'node:events';
 import { giveHeapRoom } from './heap-room.ts';
 import { enterLifecycleState } from './lifecycle.ts';
+import { startErrorText } from './start-error.ts';
 
 /** How long a process may take to drain before it is cut off, unless it says otherwise. */
 export const DRAIN_LIMIT_MS = 10_000;
@@ -59,7 +60,7 @@ export async function run(
     enterLifecycleState('ready');
     await once(stop.signal, 'abort');
   } catch (error) {
-    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    process.stderr.write(`${startErrorText(error, process.env)}\n`);
     process.exitCode = EXIT_FAILED;
     // What a failed start had opened must not keep the process.
     setTimeout(() => process.exit(EXIT_FAILED), FAILED_LIMIT_MS).unref();

@@ -18,8 +18,14 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { status } from '@grpc/grpc-js';
-import { ReadError, type Reader, type ReadRequest, readRequest } from '@standpipe/log-cache';
-import type { Clock } from '@standpipe/plumbing';
+import {
+  partialHeader,
+  ReadError,
+  type Reader,
+  type ReadRequest,
+  readRequest,
+} from '@standpipe/log-cache';
+import { type Clock, MAX_MESSAGE_BYTES } from '@standpipe/plumbing';
 import {
   Batch,
   events,
@@ -100,20 +106,21 @@ export class RecentEnvelopes {
     const parts = choose(this.#toV1.convert(this.#batch));
     const boundary = randomBytes(BOUNDARY_BYTES).toString('hex');
     const headers = { 'Content-Type': `multipart/x-protobuf; boundary=${boundary}` };
-    const partial = { 'Standpipe-Partial': unreachable.join(',') };
     return {
       status: 200,
-      headers: unreachable.length > 0 ? { ...headers, ...partial } : headers,
+      headers: { ...headers, ...partialHeader(unreachable) },
       body: multipart(parts, boundary),
     };
   }
 
-  /** Asks for less and less while an answer is too large. */
+  /** Asks for less and less while an answer is too large: more than a message of v1 ever had. */
   async #readWhatFits(request: ReadRequest): ReturnType<Reader['read']> {
     const lateMs = this.#clock.now() + READ_LIMIT_MS;
     for (let limit = Number(request.limit); ; ) {
       try {
-        return await this.#reader.read({ ...request, limit: BigInt(limit) });
+        const answer = await this.#reader.read({ ...request, limit: BigInt(limit) });
+        if (answer.batch.byteLength <= MAX_MESSAGE_BYTES || limit <= 1) return answer;
+        limit = Math.floor(limit * SHRINK);
       } catch (error) {
         const isTooLarge = error instanceof ReadError && error.code === status.RESOURCE_EXHAUSTED;
         if (!isTooLarge || limit <= 1 || this.#clock.now() >= lateMs) throw error;

@@ -6,9 +6,9 @@ import { Permissions } from './permissions.ts';
 import { FakePlatform, NOW_MS } from './testing.ts';
 import type { Identity } from './tokens.ts';
 
-const DEV: Identity = { token: 'dev-token', digest: 'dev', isAdmin: false };
-const OTHER: Identity = { token: 'other-token', digest: 'other', isAdmin: false };
-const ADMIN: Identity = { token: 'admin-token', digest: 'admin', isAdmin: true };
+const DEV: Identity = { token: 'dev-token', digest: 'dev', subject: 'dev', isAdmin: false };
+const OTHER: Identity = { token: 'other-token', digest: 'other', subject: 'other', isAdmin: false };
+const ADMIN: Identity = { token: 'admin-token', digest: 'admin', subject: 'admin', isAdmin: true };
 
 test('an app is asked for first and a service instance second, with the reader’s token', async (t) => {
   const { platform, permissions } = await running(t);

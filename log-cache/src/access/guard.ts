@@ -94,7 +94,8 @@ export class Guard {
       const may =
         sourceId === undefined ? identity.isAdmin : await permissions.mayRead(identity, sourceId);
       if (!may) return this.#refuse(ctx, 'not-allowed');
-      setView(ctx, { sources: sourceId === undefined ? undefined : new Set([sourceId]) });
+      const sources = sourceId === undefined ? undefined : new Set([sourceId]);
+      setView(ctx, { sources, client: identity.subject });
       return allowed();
     }
     setView(ctx, {

@@ -114,6 +114,17 @@ for (const [list, isAdmin] of scopes) {
   });
 }
 
+test('whoever a token speaks for is the same with each of his tokens', async (t) => {
+  const { tokens } = await running(t);
+  const subject = async (sub: unknown, expiresInS = 600): Promise<string | undefined> =>
+    (await tokens.identify(await tokenOf({ expiresInS, claims: { sub } })))?.subject;
+  t.is(await subject('user-1'), 'user-1');
+  t.is(await subject('user-1', 700), 'user-1');
+  for (const odd of [undefined, 7, '', 'x'.repeat(300)]) {
+    t.not(await subject(odd), await subject(odd, 700), 'then each token is somebody else');
+  }
+});
+
 test('a scope that is a text is none', async (t) => {
   const { tokens } = await running(t);
   const identity = await tokens.identify(await tokenOf({ claims: { scope: 'logs.admin' } }));

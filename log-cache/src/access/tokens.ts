@@ -16,6 +16,7 @@ import type { TokenKeys } from './token-keys.ts';
 
 const ADMIN_SCOPES: readonly string[] = ['doppler.firehose', 'logs.admin'];
 const TOKEN_LENGTH_MAX = 16_384;
+const SUBJECT_LENGTH_MAX = 256;
 const TOKENS_MAX = 10_000;
 const REMEMBERED_MS = 600_000;
 
@@ -24,6 +25,8 @@ export interface Identity {
   readonly token: string;
   /** Stands for the token where one is remembered. */
   readonly digest: string;
+  /** Whom it speaks for: the user, or the client that got it for itself. */
+  readonly subject: string;
   /** Whether it may read every source. */
   readonly isAdmin: boolean;
 }
@@ -33,6 +36,7 @@ interface Verified {
   readonly key: KeyObject;
   readonly expiresAtMs: number;
   readonly isAdmin: boolean;
+  readonly subject: string | undefined;
 }
 
 export interface TokensOptions {
@@ -70,7 +74,8 @@ export class Tokens {
       return undefined;
     }
     this.#verified.set(digest, verified);
-    return { token, digest, isAdmin: verified.isAdmin };
+    const { isAdmin, subject = digest } = verified;
+    return { token, digest, subject, isAdmin };
   }
 
   #remembered(digest: string): Verified | undefined {
@@ -94,7 +99,7 @@ export class Tokens {
       if (typeof claims?.exp !== 'number') return undefined;
       const scopes = Array.isArray(claims.scope) ? claims.scope : [];
       const isAdmin = ADMIN_SCOPES.some((scope) => scopes.includes(scope));
-      return { keyId, key, expiresAtMs: claims.exp * 1000, isAdmin };
+      return { keyId, key, expiresAtMs: claims.exp * 1000, isAdmin, subject: subjectOf(claims) };
     } catch (error) {
       if (!(error instanceof errors.JOSEError)) throw error;
       // Its key may have been rolled and have kept its id: the next request will tell.
@@ -102,6 +107,13 @@ export class Tokens {
       return undefined;
     }
   }
+}
+
+/** Undefined: it does not say, or at such a length that it is not kept. */
+function subjectOf({ sub }: Readonly<Record<string, unknown>>): string | undefined {
+  return typeof sub === 'string' && sub !== '' && sub.length <= SUBJECT_LENGTH_MAX
+    ? sub
+    : undefined;
 }
 
 /** The id of the key that a token names, if it is signed in a way that is taken. */

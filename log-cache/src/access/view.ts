@@ -5,6 +5,8 @@ import type { Context } from 'koa';
 export interface View {
   /** The sources that there are for this request; undefined is all. */
   readonly sources: ReadonlySet<string> | undefined;
+  /** Whose it is, where shares are counted; undefined, where that plays no part. */
+  readonly client?: string;
 }
 
 /** Undefined: nobody asked whose request it is. */
@@ -14,6 +16,11 @@ export function viewOf(ctx: Context): View | undefined {
 
 export function setView(ctx: Context, view: View): void {
   ctx.state.logCacheView = view;
+}
+
+/** Whose request it is: by its token or, where none is asked for, by its address. */
+export function clientOf(ctx: Context): string {
+  return viewOf(ctx)?.client ?? ctx.req.socket.remoteAddress ?? '';
 }
 
 /** Whether a request may see this source. */

@@ -8,13 +8,33 @@ const { signal } = ANYBODY;
 test('what is left of a query that is over holds nothing any more', async (t) => {
   const budget = new SampleBudget(100);
   const pace = new Pacer({ budget, timeoutMs: 60_000, signal });
-  pace.hold(60);
-  t.is(budget.held, 60);
+  pace.hold(50);
+  t.is(budget.held, 50);
   pace[Symbol.dispose]();
   t.is(budget.held, 0);
   t.true(pace.signal.aborted, 'other nodes hear that no more is wanted');
   t.is(t.throws(() => pace.hold(10), { instanceOf: QueryError })?.type, 'canceled');
   await t.throwsAsync(pace.pause(), { instanceOf: QueryError });
+  t.is(budget.held, 0);
+});
+
+test('each query may hold half of what the others leave, and one more none', (t) => {
+  const budget = new SampleBudget(1000);
+  const open = (): Pacer => new Pacer({ budget, timeoutMs: 60_000, signal });
+  const [first, second, third] = [open(), open(), open()];
+  first.hold(400);
+  first.hold(100);
+  const text = /query processing would load too many samples/;
+  t.throws(() => first.hold(1), { instanceOf: QueryError, message: text });
+  second.hold(250);
+  t.throws(() => second.hold(1), { message: text });
+  third.hold(125);
+  t.is(budget.held, 875);
+
+  first.hold(-500);
+  second.hold(187);
+  t.throws(() => second.hold(1), { message: text });
+  for (const pace of [first, second, third]) pace[Symbol.dispose]();
   t.is(budget.held, 0);
 });
 

@@ -2,7 +2,8 @@
  * What one query may take: time, samples, and turns of the event loop.
  *
  * Samples are counted over all queries that run in the process, so that memory has one bound
- * however many ask: a query that would go beyond it fails, and lets go what it holds. Turns are
+ * however many ask. Each may hold half of what the others leave, so that one leaves something to the
+ * next; a query that would go beyond it fails, and lets go what it holds. Turns are
  * shared as well: however many work, what else comes waits for one of them and no more.
  *
  * Parts of a query run beside each other. When one of them fails, the query is over for the others
@@ -31,9 +32,10 @@ export class SampleBudget {
     return this.#held;
   }
 
-  /** Whether there was room for so many; if not, none are added. */
-  add(samples: number): boolean {
-    if (samples > 0 && this.#held + samples > this.#most) return false;
+  /** Whether there is room for so many more of a query that holds `own`; if not, none are added. */
+  add(samples: number, own: number): boolean {
+    const left = this.#most - (this.#held - own);
+    if (samples > 0 && own + samples > left / 2) return false;
     this.#held += samples;
     return true;
   }
@@ -85,18 +87,15 @@ export class Pacer implements Pace, Disposable {
 
   hold(samples: number): void {
     if (this.#isOver) throw canceled();
+    if (!this.#budget.add(samples, this.#held)) throw tooManySamples();
     this.#held += samples;
-    if (!this.#budget.add(samples)) {
-      this.#held -= samples;
-      throw tooManySamples();
-    }
   }
 
   [Symbol.dispose](): void {
     this.#isOver = true;
     this.#caller.removeEventListener('abort', this.#abort);
     this.#abort();
-    this.#budget.add(-this.#held);
+    this.#budget.add(-this.#held, this.#held);
     this.#held = 0;
   }
 }

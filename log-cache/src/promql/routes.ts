@@ -17,6 +17,7 @@
 import type { Context } from 'koa';
 import { viewOf } from '../access/view.ts';
 import type { AnswersInFlight } from '../answers-in-flight.ts';
+import { partialHeader } from '../partial.ts';
 import { deadlineExceeded, ReadError } from '../read-error.ts';
 import type { Compression } from '../rest/compression.ts';
 import { readForm } from '../rest/form.ts';
@@ -32,7 +33,6 @@ import { boundsOf, instantOf } from './params.ts';
 import type { Answer, Asker, Querier } from './querier.ts';
 import type { Pace } from './series.ts';
 
-const PARTIAL_HEADER = 'Standpipe-Partial';
 const LABEL_VALUES = /^label\/(.+)\/values$/;
 
 /** What a query's language and API are said to be. */
@@ -91,7 +91,7 @@ export async function answerPromQl(
     const { body, unreachable } = await replyTo(ctx, path, querier, gone.signal);
     hold.resize(body.length);
     ctx.set('Grpc-Metadata-Content-Type', 'application/grpc');
-    if (unreachable.length > 0) ctx.set(PARTIAL_HEADER, unreachable.join(','));
+    ctx.set(partialHeader(unreachable));
     answer(ctx, 200, await compression.of(ctx, body));
   } catch (error) {
     const { type, status, message } = failureOf(error);

@@ -8,6 +8,7 @@
 
 import { isUtf8 } from 'node:buffer';
 import { status } from '@grpc/grpc-js';
+import { nearestName } from '@standpipe/plumbing';
 import { ReadError, type ReadRequest, readRequest } from '../reader.ts';
 
 /** Decoded names and all their values, in the order they came. */
@@ -52,6 +53,16 @@ const NAME_FILTER: Field<string> = {
 const CONTAINS: Field<string> = { name: 'contains', jsonName: 'contains', parse: (text) => text };
 const MATCHES: Field<string> = { name: 'matches', jsonName: 'matches', parse: (text) => text };
 const TAGS: Field<string> = { name: 'tag', jsonName: 'tag', parse: parseTag };
+
+/** What a tail knows: it has no end, no limit, and one order. */
+const TAIL_FIELDS: readonly Field<unknown>[] = [
+  START_TIME,
+  TYPES,
+  NAME_FILTER,
+  CONTAINS,
+  MATCHES,
+  TAGS,
+];
 
 const READ_FIELDS: readonly Field<unknown>[] = [
   START_TIME,
@@ -98,11 +109,15 @@ export function readParams(sourceId: string, form: Form): ReadRequest {
   });
 }
 
-/** What to tail: as `read`, but that nothing older is wanted unless a start is given. */
+/**
+ * What to tail: as `read`, but that nothing older is wanted unless a start is given. A tail is ours
+ * alone, so a parameter that it does not know is a mistake and not one of a client of long ago.
+ */
 export function tailParams(
   sourceId: string,
   form: Form,
 ): { readonly read: ReadRequest; readonly backlog: boolean } {
+  checkNames(form, TAIL_FIELDS);
   const read = readParams(sourceId, form);
   return { read, backlog: valuesOf(form, START_TIME).length > 0 };
 }
@@ -167,6 +182,18 @@ function checkPaths(form: Form, fields: readonly Field<unknown>[]): void {
     const field = fields.find((known) => first === known.name || first === known.jsonName);
     if (field && rest.length > 0)
       throw invalid(`invalid path: ${quote(first ?? '')} is not a message`);
+  }
+}
+
+/** Nothing is there that no field is called. */
+function checkNames(form: Form, fields: readonly Field<unknown>[]): void {
+  const names = new Set(fields.flatMap(({ name, jsonName }) => [name, jsonName]));
+  for (const name of form.keys()) {
+    const [first = ''] = name.split('.');
+    if (names.has(first)) continue;
+    const meant = nearestName(first, names);
+    const hint = meant === undefined ? '' : `: did you mean ${quote(meant)}?`;
+    throw invalid(`unknown parameter ${quote(first)}${hint}`);
   }
 }
 

@@ -22,10 +22,11 @@ import { status } from '@grpc/grpc-js';
 import type { Metrics } from '@standpipe/plumbing';
 import { JsonWriter } from '@standpipe/protos';
 import type { Context, Middleware } from 'koa';
-import { isVisible, viewOf, visible } from '../access/view.ts';
+import { clientOf, isVisible, viewOf, visible } from '../access/view.ts';
 import { AnswersInFlight } from '../answers-in-flight.ts';
 import { EnvelopeFilter } from '../envelope-filter.ts';
 import { writtenOnce } from '../meta-bytes.ts';
+import { partialHeader } from '../partial.ts';
 import type { Querier } from '../promql/querier.ts';
 import { answerPromQl, isPromQlPath } from '../promql/routes.ts';
 import { ReadError, type Reader } from '../reader.ts';
@@ -38,6 +39,7 @@ import { metaParams, readParams, sourceIdOf, tailParams } from './params.ts';
 import { cleanPath, redirect } from './paths.ts';
 import { httpStatusOf } from './status.ts';
 import { answerTail } from './tail.ts';
+import { TailShares } from './tail-shares.ts';
 import { answerOf, timeoutOf } from './timeout.ts';
 
 export type MetaDialect = 'gateway' | 'auth-proxy';
@@ -65,7 +67,6 @@ export interface LogCacheRoutesOptions {
 }
 
 const VERSION_DEFAULT = '3.2.0';
-const PARTIAL_HEADER = 'Standpipe-Partial';
 const ROOT = '/api/v1';
 const READ = `${ROOT}/read`;
 const TAIL = `${ROOT}/tail`;
@@ -79,6 +80,7 @@ export function logCacheRoutes(reader: Reader, options: LogCacheRoutesOptions = 
   const writer = new JsonWriter();
   const metaOnce = writtenOnce(isProxy ? proxyMetaBody : metaBody);
   const compression = new Compression();
+  const shares = new TailShares(options.metrics);
   const answers = options.answers ?? new AnswersInFlight(options.metrics);
   return async (ctx, next) => {
     const clean = cleanPath(ctx.path);
@@ -99,7 +101,7 @@ export function logCacheRoutes(reader: Reader, options: LogCacheRoutesOptions = 
       );
     } else if (tails !== undefined && path.startsWith(`${TAIL}/`)) {
       await answerCall(ctx, () =>
-        tail(ctx, { tails, writer, heartbeatMs, path: path.slice(TAIL.length) }),
+        tail(ctx, { tails, shares, writer, heartbeatMs, path: path.slice(TAIL.length) }),
       );
     } else if (path === `${ROOT}/meta` && isProxy) {
       await answerProxyMeta(ctx, { reader, compression, bodyOf: metaOnce });
@@ -164,6 +166,7 @@ async function answerRead(
 
 interface TailOptions {
   readonly tails: Tails;
+  readonly shares: TailShares;
   readonly writer: JsonWriter;
   readonly heartbeatMs: number | undefined;
   readonly path: string;
@@ -171,7 +174,7 @@ interface TailOptions {
 
 async function tail(
   ctx: Context,
-  { tails, writer, heartbeatMs, path }: TailOptions,
+  { tails, shares, writer, heartbeatMs, path }: TailOptions,
 ): Promise<void> {
   const form = await readForm(ctx);
   const sourceId = sourceIdOf(path);
@@ -180,6 +183,7 @@ async function tail(
   const { read, backlog } = tailParams(sourceId, form);
   new EnvelopeFilter(read); // Refused here, before an answer has begun.
   const after = placesOf(ctx.get('Last-Event-ID'));
+  using _share = shares.take(clientOf(ctx));
   await answerTail(ctx, { tails, request: { read, backlog, after }, writer, heartbeatMs });
 }
 
@@ -215,7 +219,7 @@ async function answerProxyMeta(
 ): Promise<void> {
   try {
     const { sources, unreachable } = await reader.meta(false);
-    tellMissing(ctx, unreachable);
+    ctx.set(partialHeader(unreachable));
     const body = await bodyOf(visible(sources, viewOf(ctx)));
     answer(ctx, 200, await compression.of(ctx, body));
     ctx.set('Content-Type', 'text/plain; charset=utf-8'); // What Go makes of it.
@@ -251,12 +255,8 @@ async function answerResult(
   { body, unreachable, compression }: Result,
 ): Promise<void> {
   ctx.set('Grpc-Metadata-Content-Type', 'application/grpc');
-  tellMissing(ctx, unreachable);
+  ctx.set(partialHeader(unreachable));
   answer(ctx, 200, await compression.of(ctx, body));
-}
-
-function tellMissing(ctx: Context, unreachable: readonly string[]): void {
-  if (unreachable.length > 0) ctx.set(PARTIAL_HEADER, unreachable.join(','));
 }
 
 function answerNotFound(ctx: Context): void {

@@ -144,6 +144,14 @@ for (const [what, path, headers, code, message] of [
   ['a bad expression', '/api/v1/tail/a?matches=(', {}, 400, /must be a valid regular expression/],
   ['a bad name filter', '/api/v1/tail/a?name_filter=(', {}, 500, /must be a valid regular/],
   ['a bad number', '/api/v1/tail/a?start_time=x', {}, 400, /parsing field/],
+  [
+    'a misspelt parameter',
+    '/api/v1/tail/a?contians=x',
+    {},
+    400,
+    /unknown parameter "contians": did you mean "contains"\?/,
+  ],
+  ['what only a read has', '/api/v1/tail/a?limit=1', {}, 400, /unknown parameter "limit"$/],
   ['a bad id', '/api/v1/tail/a', { 'Last-Event-ID': 'x' }, 400, /Last-Event-ID/],
   ['a semicolon', '/api/v1/tail/a?a;b', {}, 400, /semicolon/],
 ] as const) {

@@ -16,7 +16,7 @@ import { randomBytes } from 'node:crypto';
 import { status } from '@grpc/grpc-js';
 import type { Counter, Metrics } from '@standpipe/plumbing';
 import { type Batch, ByteMap, nowNanoseconds } from '@standpipe/protos';
-import { tailDropped, tailsGauge } from '../metrics.ts';
+import { tailDropped, tailsGauge, tailsRefused } from '../metrics.ts';
 import { ReadError } from '../read-error.ts';
 import type { Store } from '../store.ts';
 import { Turns } from '../turns.ts';
@@ -44,6 +44,7 @@ interface Tailed {
 export class TailHub implements Disposable {
   readonly #store: Store;
   readonly #dropped: Counter;
+  readonly #refused: Counter;
   readonly #turns = new Turns();
   readonly #bySource = new ByteMap<Tailed>();
   /** The same once more, the longest idle first. */
@@ -53,12 +54,13 @@ export class TailHub implements Disposable {
   constructor({ store, metrics }: { readonly store: Store; readonly metrics: Metrics }) {
     this.#store = store;
     this.#dropped = tailDropped(metrics);
+    this.#refused = tailsRefused(metrics, 'node');
     tailsGauge(metrics, () => this.#tails.size);
   }
 
   /** Begins a tail. Throws a ReadError for a bad request, and when there are too many. */
   open(request: TailRequest): Tail {
-    if (this.#tails.size >= TAILS_MAX) throw tooMany('tails', TAILS_MAX);
+    if (this.#tails.size >= TAILS_MAX) throw this.#tooMany('tails', TAILS_MAX);
     const tailed = this.#tailedOf(request.read.sourceId);
     try {
       const tail = new LocalTail({
@@ -113,7 +115,7 @@ export class TailHub implements Disposable {
     if (known !== undefined) return known;
     if (this.#bySource.size >= SOURCES_MAX) {
       const [longest] = this.#idle;
-      if (longest === undefined) throw tooMany('sources that are tailed', SOURCES_MAX);
+      if (longest === undefined) throw this.#tooMany('sources that are tailed', SOURCES_MAX);
       this.#forget(longest);
     }
     const run = randomBytes(6).toString('base64url');
@@ -148,8 +150,9 @@ export class TailHub implements Disposable {
     this.#idle.delete(tailed);
     this.#bySource.deleteString(tailed.id);
   }
-}
 
-function tooMany(what: string, most: number): ReadError {
-  return new ReadError(status.RESOURCE_EXHAUSTED, `there are ${most} ${what} already`);
+  #tooMany(what: string, most: number): ReadError {
+    this.#refused.add(1);
+    return new ReadError(status.RESOURCE_EXHAUSTED, `there are ${most} ${what} already`);
+  }
 }

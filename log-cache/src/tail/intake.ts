@@ -10,7 +10,7 @@
 
 import { BoundedQueue } from '@standpipe/plumbing';
 import { type Batch, BatchBuilder, PackedBatch } from '@standpipe/protos';
-import type { EnvelopeFilter } from '../envelope-filter.ts';
+import { type EnvelopeFilter, rowOf } from '../envelope-filter.ts';
 
 const QUEUE_COUNT_MAX = 10_000;
 const QUEUE_BYTES_MAX = 4 * 1024 * 1024;
@@ -158,13 +158,4 @@ export class Intake {
     copy.set(bytes);
     this.#queue.put(new Arrived(new PackedBatch(copy, count), arrival, time));
   }
-}
-
-function rowOf(batch: Batch, row: number): Parameters<EnvelopeFilter['select']>[0] {
-  // The row is below the batch's count.
-  const start = batch.start[row] as number;
-  const end = batch.end[row] as number;
-  const kind = batch.kind[row] as number;
-  const { bytes } = batch;
-  return { bytes, start, end, kind, messageBytes: bytes, messageStart: start, messageEnd: end };
 }
