@@ -9,6 +9,9 @@
  * writing it anew gives the same, and all else is compared. The whole lies in the same segment, and
  * so it is there as long as what was folded onto it.
  *
+ * The tags of an outside may stand in any order (tag-order.ts). What comes like one that was there, but
+ * in another order, is put in order where it lies, and from then on is known by its bytes.
+ *
  * The whole that a source used last is tried first; then one with the same hash of its outside, from
  * a table that all sources share. A place in the table is simply overwritten by what comes later:
  * then an envelope is stored whole that need not be. An entry counts only with the serial of the
@@ -29,6 +32,7 @@ import {
   WHOLE_HEAD_WORDS,
   writeBounds,
 } from './record.ts';
+import { TagOrder } from './tag-order.ts';
 import { passTime } from './time-field.ts';
 
 const SLOTS = 65_536;
@@ -44,8 +48,12 @@ export class Folder {
   #end = 0;
   readonly #own: Bounds = { timeEnd: 0, messageStart: 0, messageEnd: 0, end: 0 };
   readonly #other: Bounds = { timeEnd: 0, messageStart: 0, messageEnd: 0, end: 0 };
+  readonly #order = new TagOrder();
   #hash = 0;
   #isHashed = false;
+  /** Whether the measured envelope's tags were looked at, and are behind its message and have an order. */
+  #isRead = false;
+  #hasOrder = false;
 
   constructor(arena: Arena) {
     this.#arena = arena;
@@ -73,6 +81,7 @@ export class Folder {
     this.#start = start;
     this.#end = end;
     this.#isHashed = false;
+    this.#isRead = false;
     if (end - start > FOLDABLE_BYTES_MAX) return false;
     const high = batch.timeHigh[index] as number;
     const low = batch.timeLow[index] as number;
@@ -108,7 +117,10 @@ export class Folder {
     const slot = this.#slotOf(serial);
     if (this.#serials[slot] !== serial) return NONE;
     const whole = this.#wholes[slot] as number;
-    return whole !== last && this.#fits(whole) ? whole : NONE;
+    if (whole !== last && this.#fits(whole)) return whole;
+    // One like it is there, it seems, with its tags in an order that will not come again.
+    if (this.#hasOrder) this.#order.write();
+    return NONE;
   }
 
   /** Writes the envelope whole behind its bounds, for others to be folded onto. */
@@ -147,10 +159,21 @@ export class Folder {
     const base = 4 * (local(whole) + WHOLE_HEAD_WORDS);
     const message = this.#message;
     const start = this.#start;
-    return (
-      isSame(message, start + own.messageEnd, region, base + other.messageEnd, behind) &&
-      isSame(message, start + own.timeEnd, region, base + other.timeEnd, before)
-    );
+    if (!isSame(message, start + own.timeEnd, region, base + other.timeEnd, before)) return false;
+    const place = base + other.messageEnd;
+    if (isSame(message, start + own.messageEnd, region, place, behind)) return true;
+    if (!this.#readOrder() || !this.#order.isOrderedIn(region, place)) return false;
+    this.#order.adopt(region, place);
+    return true;
+  }
+
+  #readOrder(): boolean {
+    if (!this.#isRead) {
+      this.#isRead = true;
+      const start = this.#start + this.#own.messageEnd;
+      this.#hasOrder = this.#order.read(this.#message, start, this.#end);
+    }
+    return this.#hasOrder;
   }
 
   /** The place in the table of this envelope's outside, for one segment. */
@@ -159,7 +182,9 @@ export class Folder {
       const { timeEnd, messageStart, messageEnd } = this.#own;
       const start = this.#start;
       const before = hashRun(this.#message, start + timeEnd, start + messageStart, 0);
-      this.#hash = hashRun(this.#message, start + messageEnd, this.#end, before);
+      this.#hash = this.#readOrder()
+        ? this.#order.hash(before)
+        : hashRun(this.#message, start + messageEnd, this.#end, before);
       this.#isHashed = true;
     }
     const mixed = Math.imul(this.#hash ^ Math.imul(serial, 0x9e3779b9), 0x85ebca6b);

@@ -1,4 +1,4 @@
-import { Batch, Kind, scanBatch } from '@standpipe/protos';
+import { Batch, Kind, loggregator, scanBatch } from '@standpipe/protos';
 import { cfBatch, encodeEnvelope, leanBatch, longOf, randomFrom } from '@standpipe/protos/testing';
 import test from 'ava';
 import { type EnvelopeInit, testStore } from './testing.ts';
@@ -33,6 +33,40 @@ test('keeps what repeats once when a source has many instances', (t) => {
   }
   t.true(store.usedBytes < 0.65 * wireBytes, `${store.usedBytes} of ${wireBytes}`);
 });
+
+test('keeps what repeats once when an encoder writes tags in any order', (t) => {
+  for (const [shape, part] of [
+    [leanBatch, 0.55],
+    [cfBatch, 0.25],
+  ] as const) {
+    const { store } = testStore();
+    const shuffle = randomFrom(4);
+    let wireBytes = 0;
+    for (let n = 0; n < 50; n += 1) {
+      const { bytes } = shape(100, { timestamp: FIRST + BigInt(n) * 1_000_000n, shuffle });
+      wireBytes += bytes.length;
+      putRaw(store, bytes);
+    }
+    t.true(store.usedBytes < part * wireBytes, `${store.usedBytes} of ${wireBytes}`);
+  }
+});
+
+for (const seed of [1, 2, 3, 5, 8, 13]) {
+  test(`changes nothing of an envelope but the order of its tags, seed ${seed}`, (t) => {
+    const random = randomFrom(seed);
+    const { store } = testStore();
+    let reordered = 0;
+    for (let step = 0; step < 100; step += 1) {
+      const bytes = framed(Array.from({ length: 20 }, () => withAnyTags(random)));
+      const before = loggregator.v2.EnvelopeBatch.decode(bytes);
+      const came = Buffer.from(bytes);
+      putRaw(store, bytes);
+      t.deepEqual(loggregator.v2.EnvelopeBatch.decode(bytes), before);
+      if (!bytes.equals(came)) reordered += 1;
+    }
+    t.true(reordered > 0);
+  });
+}
 
 // What is read must be the very bytes that were put, whatever they look like: each kind, its fields in
 // any order and twice, tags in any order, times that no encoder writes so, and large ones between.
@@ -126,4 +160,20 @@ function putRaw(store: ReturnType<typeof testStore>['store'], bytes: Buffer): Ba
   if (!scanBatch(bytes, batch)) throw new Error(batch.mistake);
   store.put(batch);
   return batch;
+}
+
+/** One of few envelopes, with its tags in any order, and with some keys twice or more often. */
+function withAnyTags(random: (below: number) => number): Buffer {
+  const which = random(6);
+  const keys = ['origin', 'a', '', 'process_type', 'proxess_type', 'x'.repeat(140)];
+  const few = randomFrom(which);
+  const tags = Array.from({ length: 2 + which }, () =>
+    encodeEnvelope({
+      tags: { [keys[few(keys.length)] ?? '']: 'v'.repeat(few(3) === 0 ? 130 : few(2)) },
+    }),
+  );
+  const ranked = tags.map((tag) => ({ tag, rank: random(1000) }));
+  const inOrder = ranked.toSorted((one, two) => one.rank - two.rank).map(({ tag }) => tag);
+  const rest = encodeEnvelope({ source_id: 'app', log: { payload: Buffer.from('x') } });
+  return Buffer.concat([encodeEnvelope({ timestamp: longOf(FIRST) }), rest, ...inOrder]);
 }

@@ -31,6 +31,16 @@ test('gives once what two former owners have, and twice what one has twice', (t)
   }
 });
 
+test('knows what two former owners have also when their tags are in another order', (t) => {
+  const tags = { origin: 'rep', job: 'cell', index: '4' };
+  const one = { ...line('a', 1), tags };
+  const other = { ...one, tags: Object.fromEntries(Object.entries(tags).toReversed()) };
+  const different = { ...one, tags: { ...tags, index: '5' } };
+  const owners = [batchOf([one]).pack(), batchOf([other, different]).pack()];
+  const merged = mergeBatches(owners, { limit: 9, descending: false, withoutRepeats: true });
+  t.is(merged.count, 2);
+});
+
 // However the envelopes are spread over zones, the answer is that of one store that has them all.
 for (const seed of [1, 2, 3, 5, 8, 13]) {
   test(`agrees with a sorted list, seed ${seed}`, (t) => {

@@ -9,7 +9,17 @@
  */
 
 import assert from 'node:assert/strict';
-import { Batch, BatchBuilder, compareTime, type PackedBatch, scanBatch } from '@standpipe/protos';
+import {
+  Batch,
+  BatchBuilder,
+  compareTime,
+  FieldReader,
+  type PackedBatch,
+  scanBatch,
+} from '@standpipe/protos';
+
+/** The number of an envelope's tags. */
+const TAG_FIELD = 9;
 
 export interface MergeOptions {
   readonly limit: number;
@@ -67,13 +77,26 @@ class Run {
 
   /** Whether another batch had this envelope, too. One batch may well have two that are alike. */
   repeats({ batch, index }: Row, which: number): boolean {
-    const bytes = batch.envelope(index).toString('latin1');
-    const from = this.#taken.get(bytes);
-    if (from === undefined) this.#taken.set(bytes, new Set([which]));
+    const fields = fieldsOf(batch.envelope(index));
+    const from = this.#taken.get(fields);
+    if (from === undefined) this.#taken.set(fields, new Set([which]));
     if (from === undefined || from.has(which)) return false;
     from.add(which);
     return true;
   }
+}
+
+/** An envelope's bytes with its tags sorted: each owner may have put them in another order. */
+function fieldsOf(envelope: Buffer): string {
+  const reader = new FieldReader().over(envelope, 0, envelope.length);
+  const tags: string[] = [];
+  let others = '';
+  while (reader.next()) {
+    const field = envelope.toString('latin1', reader.tagStart, reader.end);
+    if (reader.field === TAG_FIELD) tags.push(field);
+    else others += field;
+  }
+  return others + tags.sort().join('');
 }
 
 interface Row {

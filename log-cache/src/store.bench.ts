@@ -12,7 +12,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout } from 'node:timers/promises';
 import { Metrics } from '@standpipe/plumbing';
 import { Batch, type PackedBatch, scanBatch } from '@standpipe/protos';
-import { cfBatch, leanBatch } from '@standpipe/protos/testing';
+import { cfBatch, leanBatch, randomFrom, type ShapeOptions } from '@standpipe/protos/testing';
 import { LocalReader } from './local-reader.ts';
 import { readRequest } from './reader.ts';
 import { Store } from './store.ts';
@@ -27,12 +27,14 @@ const PAUSES_MS = 3000;
 /** What the timestamp takes, the first field of each envelope. */
 const TIME_BYTES = 10;
 
-type Shape = (count: number, options: { sourceId?: (index: number) => string }) => PackedBatch;
+type Shape = (count: number, options: ShapeOptions) => PackedBatch;
 
 const shapes: readonly [string, Shape][] = [
   ['lean, 282 bytes', leanBatch],
   ['cf, 712 bytes', cfBatch],
+  ['cf, tags in any order', (count, options) => cfBatch(count, { ...options, shuffle })],
 ];
+const shuffle = randomFrom(1);
 const spreads: readonly [string, number][] = [
   ['one source', 1],
   ['100 sources, mixed', 100],
@@ -141,9 +143,12 @@ function batchesOf(shape: Shape, sources: number): Batch[] {
 
 /** Puts the next of the batches, later than all before. */
 function putter(store: Store, batches: readonly Batch[]): () => void {
+  // A put may write an envelope's tags in another order.
+  const fresh = batches.map(({ bytes }) => Buffer.from(bytes));
   let turn = 0;
   return () => {
     const batch = batches[turn % BATCHES] as Batch; // Within the array.
+    batch.bytes.set(fresh[turn % BATCHES] as Buffer);
     turn += 1;
     restamp(batch, turn * ENVELOPES);
     store.put(batch);

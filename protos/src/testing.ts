@@ -49,6 +49,8 @@ export interface ShapeOptions {
   readonly sourceId?: (index: number) => string;
   /** The timestamp of the first envelope, in nanoseconds; each next one is a microsecond later. */
   readonly timestamp?: bigint;
+  /** Puts each envelope's tags in another order, as Go's encoders do; a number below its argument. */
+  readonly shuffle?: (below: number) => number;
 }
 
 /** Log envelopes of 282 bytes with six tags: what an app's line looks like when it is lean. */
@@ -114,7 +116,7 @@ function shapedBatch(
       timestamp: longOf(first + BigInt(index) * 1000n),
       source_id: options.sourceId?.(index) ?? APP,
       instance_id: '0',
-      tags,
+      tags: options.shuffle ? inAnyOrder(tags, options.shuffle) : tags,
       log: { payload: Buffer.alloc(0), type: loggregator.v2.Log.Type.OUT },
     };
     const missing = byteLength - encodeEnvelope(init).length - 2;
@@ -122,6 +124,14 @@ function shapedBatch(
     return init;
   });
   return new PackedBatch(encodeBatch(inits), count);
+}
+
+function inAnyOrder(
+  tags: Readonly<Record<string, string>>,
+  random: (below: number) => number,
+): Record<string, string> {
+  const ranked = Object.entries(tags).map((tag) => ({ tag, rank: random(2 ** 30) }));
+  return Object.fromEntries(ranked.toSorted((a, b) => a.rank - b.rank).map(({ tag }) => tag));
 }
 
 function randomEnvelope(random: (below: number) => number): EnvelopeInit {

@@ -39,6 +39,8 @@ export interface LoadOptions {
   readonly sources: number;
   /** Envelopes in one message. */
   readonly perMessage: number;
+  /** Whether each envelope's tags stand in another order, as Go's encoders write them. */
+  readonly isShuffled?: boolean;
 }
 
 /** Begin to send this many envelopes a second for so long; the report comes when it has ended. */

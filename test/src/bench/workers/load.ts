@@ -18,7 +18,7 @@ import {
   scanBatch,
   splitTime,
 } from '@standpipe/protos';
-import { cfBatch, leanBatch } from '@standpipe/protos/testing';
+import { cfBatch, leanBatch, randomFrom } from '@standpipe/protos/testing';
 import { type LoadCommand, type LoadOptions, type Peer, sourceOf } from '../worker.ts';
 import { paced } from './paced.ts';
 import { fail, optionsOf, serve } from './serve.ts';
@@ -63,11 +63,12 @@ function open({ address, serverName }: Peer): ClientWritableStream<Buffer> {
 function batchesFor(peer: number): (() => Buffer)[] {
   const all = Array.from({ length: options.sources }, (_, index) => sourceOf(index));
   const owned = all.filter((source) => ownerOf(source, options.peers.length) === peer);
+  const order = options.isShuffled ? { shuffle: randomFrom(peer) } : {};
   const shaped = options.shape === 'cf' ? cfBatch : leanBatch;
   return Array.from({ length: BATCHES }, (_, batch) => {
     const first = batch * options.perMessage;
     const sourceId = (index: number): string => owned[(first + index) % owned.length] ?? '';
-    return stamped(shaped(options.perMessage, { sourceId }).bytes);
+    return stamped(shaped(options.perMessage, { sourceId, ...order }).bytes);
   });
 }
 
