@@ -14,6 +14,8 @@ export interface PipelineOptions extends Omit<TopologyOptions, 'certificates'> {
   readonly folder: string;
   /** Hears every line that a process writes to stderr. */
   readonly onLine?: OnLine;
+  /** Hears now and then which processes have not drained yet, of those that are to. */
+  readonly onDraining?: (processes: readonly ManagedProcess[]) => void;
 }
 
 /** The order in which a pipeline is drained: nothing is stopped before what feeds it. */
@@ -36,14 +38,21 @@ export async function prepareCertificates(folder: string): Promise<string> {
   return certificates;
 }
 
+const DRAINING_TOLD_MS = 2000;
+
 export class Pipeline implements AsyncDisposable {
   readonly processes: readonly ManagedProcess[];
   /** The folder with ca.crt and each process's certificate and key. */
   readonly certificates: string;
+  readonly #onDraining: NonNullable<PipelineOptions['onDraining']>;
 
-  private constructor(processes: readonly ManagedProcess[], certificates: string) {
+  private constructor(
+    processes: readonly ManagedProcess[],
+    { certificates, onDraining }: Pick<PipelineOptions, 'onDraining'> & { certificates: string },
+  ) {
     this.processes = processes;
     this.certificates = certificates;
+    this.#onDraining = onDraining ?? (() => {});
   }
 
   static async start(options: PipelineOptions): Promise<Pipeline> {
@@ -52,7 +61,7 @@ export class Pipeline implements AsyncDisposable {
     const specs = topology({ ...options, certificates });
     const pipeline = new Pipeline(
       specs.map((spec) => new ManagedProcess(spec, onLine)),
-      certificates,
+      { ...options, certificates },
     );
     // Who judges tokens asks for the platform's keys at once, and else again a second later.
     const isPlatform = ({ spec }: ManagedProcess): boolean => spec.sourceId === 'platform';
@@ -77,10 +86,26 @@ export class Pipeline implements AsyncDisposable {
     return found;
   }
 
+  /** How long draining all of them takes at the very most. */
+  get stopLimitMs(): number {
+    const limits = DRAIN_ORDER.map((sourceId) =>
+      Math.max(0, ...this.#groupOf(sourceId).map(({ stopLimitMs }) => stopLimitMs)),
+    );
+    return limits.reduce((sum, limit) => sum + limit, 0);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     for (const sourceId of DRAIN_ORDER) {
-      const group = this.processes.filter(({ spec }) => spec.sourceId === sourceId);
+      const group = this.#groupOf(sourceId);
+      const tell = setInterval(() => {
+        this.#onDraining(group.filter(({ isRunning }) => isRunning));
+      }, DRAINING_TOLD_MS);
       await Promise.all(group.map((managed) => managed.stop()));
+      clearInterval(tell);
     }
+  }
+
+  #groupOf(sourceId: string): ManagedProcess[] {
+    return this.processes.filter(({ spec }) => spec.sourceId === sourceId);
   }
 }

@@ -9,6 +9,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
+import { Env } from '@standpipe/plumbing';
 
 export interface ProcessSpec {
   /** What it is called on the screen and in logs: `doppler az1/0`. */
@@ -25,6 +26,7 @@ export interface ProcessSpec {
 export type OnLine = (spec: ProcessSpec, line: string) => void;
 
 const START_LIMIT_MS = 20_000;
+/** Longer than a process takes to drain, but for what it saves. */
 const STOP_LIMIT_MS = 12_000;
 const LINES_KEPT = 20;
 
@@ -69,6 +71,13 @@ export class ManagedProcess implements AsyncDisposable {
     return signal ? `was killed by ${signal}` : `ended with status ${this.exitCode}`;
   }
 
+  /** How long it is given to drain: a log cache with a folder may save for as long as it is told. */
+  get stopLimitMs(): number {
+    const { env } = this.spec;
+    if (env.LOG_CACHE_DATA_DIR === undefined) return STOP_LIMIT_MS;
+    return STOP_LIMIT_MS + new Env(env).duration('LOG_CACHE_SAVE_TIMEOUT', { fallback: '20s' });
+  }
+
   /** Where a listener (`grpc`, `http`, `ws`, `udp`, `metrics`) is bound: `host:port`. */
   address(listener: string): string {
     const address = this.#addresses.get(listener);
@@ -104,7 +113,7 @@ export class ManagedProcess implements AsyncDisposable {
   async stop(): Promise<void> {
     if (!this.isRunning) return;
     this.signal('SIGTERM');
-    const cut = setTimeout(() => this.signal('SIGKILL'), STOP_LIMIT_MS);
+    const cut = setTimeout(() => this.signal('SIGKILL'), this.stopLimitMs);
     await this.#exited;
     clearTimeout(cut);
   }

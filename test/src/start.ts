@@ -11,7 +11,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { createLogger, readTls, run, systemClock } from '@standpipe/plumbing';
+import { createLogger, readTls, run, type Service, systemClock } from '@standpipe/plumbing';
 import { stringify } from 'yaml';
 import { Pipeline, prepareCertificates } from './pipeline.ts';
 import { localPorts, type PortOf, takenPorts } from './ports.ts';
@@ -19,6 +19,7 @@ import { hasRsyslog, Rsyslog } from './rsyslog.ts';
 import { type LocalApp, localApps, writeAppsFile } from './start/apps.ts';
 import { Complaints } from './start/complaints.ts';
 import { ComponentLogs } from './start/component-logs.ts';
+import { drainingLines } from './start/draining.ts';
 import { keepRunning } from './start/keep.ts';
 import { type StartOptions, startOptions, USAGE, UsageError } from './start/options.ts';
 import { writePlatformFile } from './start/platform-file.ts';
@@ -48,13 +49,17 @@ function readOptions(): StartOptions | undefined {
   return undefined;
 }
 
-async function startLocal(options: StartOptions, stop: AbortSignal): Promise<AsyncDisposable> {
+/** What closes beside the pipeline is given this long. */
+const REST_LIMIT_MS = 10_000;
+
+async function startLocal(options: StartOptions, stop: AbortSignal): Promise<Service> {
   process.stdout.write('Starting the pipeline.\n');
   const opened: AsyncDisposable[] = [];
   const all = { [Symbol.asyncDispose]: () => closeInReverse(opened) };
   try {
     await open(options, opened, stop);
-    return all;
+    const pipeline = opened.find((one) => one instanceof Pipeline);
+    return { ...all, drainLimitMs: REST_LIMIT_MS + (pipeline?.stopLimitMs ?? 0) };
   } catch (error) {
     await all[Symbol.asyncDispose]();
     throw error;
@@ -95,6 +100,7 @@ async function open(
       logs.write(spec, line);
       if (isUp && !stop.aborted) complaints.hear(spec.sourceId, line);
     },
+    onDraining: (processes) => drainingLines(processes).forEach(say),
   });
   // Their agent ends with the pipeline, so the logs are closed before it.
   opened.splice(opened.indexOf(logs), 0, pipeline);
