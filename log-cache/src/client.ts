@@ -31,6 +31,7 @@ import { selectOver } from './promql/series-client.ts';
 import type { MetaResult, ReadRequest } from './reader.ts';
 import type { ZoneChunk, ZonesRequest } from './tail/tail.ts';
 import { type TailCallOptions, tailOver } from './tail/tail-client.ts';
+import { Turns } from './turns.ts';
 
 /** The name that a Log Cache's certificate carries. */
 const SERVER_NAME = 'log-cache';
@@ -49,6 +50,8 @@ export interface LogCacheClientOptions {
   readonly tls: Tls | undefined;
   readonly readDeadlineMs?: number;
   readonly sendDeadlineMs?: number;
+  /** For reading large answers beside other clients. */
+  readonly turns?: Turns;
 }
 
 export interface ReadOptions {
@@ -72,9 +75,11 @@ export class LogCacheClient implements AsyncDisposable {
   readonly #sendDeadlineMs: number;
   readonly #scanned = new Batch();
   readonly #patience = new Patience();
+  readonly #turns: Turns;
 
   constructor(options: LogCacheClientOptions) {
-    const { address, tls } = options;
+    const { address, tls, turns = new Turns() } = options;
+    this.#turns = turns;
     this.#client = dial({
       address,
       tls,
@@ -140,7 +145,7 @@ export class LogCacheClient implements AsyncDisposable {
       request: encodeMetaRequest(localOnly),
       deadlineMs: this.#patience.limit(this.#readDeadlineMs),
     });
-    return { sources: decodeMetaResponse(response), unreachable };
+    return { sources: await decodeMetaResponse(response, this.#turns), unreachable };
   }
 
   /** Gives what a source gets, as it comes. */

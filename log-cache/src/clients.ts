@@ -4,13 +4,17 @@
  */
 
 import { LogCacheClient, type LogCacheClientOptions } from './client.ts';
+import { Turns } from './turns.ts';
 
 export class Clients implements AsyncDisposable {
+  /** In which what all of them answer is read and merged. */
+  readonly turns: Turns;
   readonly #options: Omit<LogCacheClientOptions, 'address'>;
   readonly #byAddress = new Map<string, LogCacheClient>();
 
   constructor(options: Omit<LogCacheClientOptions, 'address'>) {
-    this.#options = options;
+    this.turns = options.turns ?? new Turns();
+    this.#options = { ...options, turns: this.turns };
   }
 
   of(address: string): LogCacheClient {

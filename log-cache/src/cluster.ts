@@ -23,6 +23,7 @@ import type { Clients } from './clients.ts';
 import { FormerOwners } from './former-owners.ts';
 import { EMPTY_BATCH, type LocalReader } from './local-reader.ts';
 import { mergeBatches } from './merge.ts';
+import { mergeMeta } from './merge-meta.ts';
 import { checkReadBytes } from './message-limit.ts';
 import { MalformedError } from './messages.ts';
 import type { MetaInfo } from './meta-info.ts';
@@ -126,7 +127,10 @@ export class ClusterReader implements Reader {
       .map(({ value }) => value?.batch ?? EMPTY_BATCH)
       .filter(({ count }) => count > 0);
     const how = { limit, descending, withoutRepeats: formers.length > 0 };
-    const batch = filled.length > 1 ? mergeBatches(filled, how) : (filled[0] ?? EMPTY_BATCH);
+    const batch =
+      filled.length > 1
+        ? await mergeBatches(filled, how, this.#clients.turns)
+        : (filled[0] ?? EMPTY_BATCH);
     checkReadBytes(batch.byteLength);
     const missing = answers.filter(({ value }) => !value?.isWhole).map(({ node }) => node.name);
     return { batch, unreachable: missing };
@@ -143,7 +147,8 @@ export class ClusterReader implements Reader {
     if (maps.length === 0) {
       throw new ReadError(status.UNKNOWN, 'failed to read meta data from remote node');
     }
-    return { sources: mergeMeta(maps), unreachable: unreachable(answers) };
+    const sources = await mergeMeta(maps, this.#clients.turns);
+    return { sources, unreachable: unreachable(answers) };
   }
 
   /** A node's answer; nothing, if it has none. Rejects only with a ReadError. */
@@ -204,20 +209,6 @@ class Cached<T> {
     this.#loadedAt = this.#now();
     return value;
   }
-}
-
-/** One source may have a share in each zone. */
-function mergeMeta(maps: readonly ReadonlyMap<string, MetaInfo>[]): ReadonlyMap<string, MetaInfo> {
-  const [only] = maps;
-  if (only && maps.length === 1) return only;
-  const merged = new Map<string, MetaInfo>();
-  for (const map of maps) {
-    for (const [id, info] of map) {
-      const other = merged.get(id);
-      merged.set(id, other ? other.plus(info) : info);
-    }
-  }
-  return merged;
 }
 
 function unreachable(answers: readonly Answer<unknown>[]): string[] {

@@ -29,10 +29,10 @@ import {
   type ReadRequest,
   type ReadResult,
 } from './reader.ts';
-import { Slice } from './slice.ts';
+import { SLICE_BYTES, Slice } from './slice.ts';
 import type { Store } from './store.ts';
 import { Turns } from './turns.ts';
-import { SLICE_BYTES, Walk } from './walk.ts';
+import { Walk } from './walk.ts';
 
 /** Below the time that other nodes wait for an answer. */
 const SEARCH_MS_MAX = 4000;

@@ -14,9 +14,12 @@ import {
   BatchBuilder,
   compareTime,
   FieldReader,
-  type PackedBatch,
+  PackedBatch,
   scanBatch,
 } from '@standpipe/protos';
+import { joined } from './joined.ts';
+import { SLICE_BYTES, Slice } from './slice.ts';
+import type { Turns } from './turns.ts';
 
 /** The number of an envelope's tags. */
 const TAG_FIELD = 9;
@@ -28,27 +31,67 @@ export interface MergeOptions {
   readonly withoutRepeats?: boolean;
 }
 
-export function mergeBatches(batches: readonly PackedBatch[], options: MergeOptions): PackedBatch {
-  const ordered = options.descending ? batches.toReversed() : batches;
-  const rows = ordered.map(scanned);
-  const places = rows.map(() => 0);
+/** Others are served meanwhile: zones may have 50 MiB each. */
+export async function mergeBatches(
+  batches: readonly PackedBatch[],
+  options: MergeOptions,
+  turns: Turns,
+): Promise<PackedBatch> {
+  const merge = new Merge(batches, options);
   const into = new BatchBuilder();
-  const run = options.withoutRepeats === true ? new Run() : undefined;
-  let last: Row | undefined;
-
+  const pieces: PackedBatch[] = [];
   for (;;) {
-    const which = nextOf(rows, places, options.descending);
-    if (which < 0) break;
-    const batch = rows[which] as Batch; // nextOf returns an index of both arrays.
-    const index = places[which] as number;
-    if (into.count >= options.limit && last && compareRows(last, { batch, index }) !== 0) break;
-    places[which] = index + 1;
-    if (last && compareRows(last, { batch, index }) !== 0) run?.restart();
-    if (run?.repeats({ batch, index }, which)) continue;
-    into.add(batch, index);
-    last = { batch, index };
+    const isOver = merge.go(into);
+    pieces.push(into.take());
+    if (isOver) break;
+    await turns.next();
   }
-  return into.take();
+  return new PackedBatch(await joined(pieces.map(({ bytes }) => bytes)), merge.count);
+}
+
+class Merge {
+  readonly #options: MergeOptions;
+  readonly #rows: readonly Batch[];
+  readonly #places: number[];
+  readonly #run: Run | undefined;
+  readonly #slice = new Slice();
+  #last: Row | undefined;
+  #count = 0;
+
+  constructor(batches: readonly PackedBatch[], options: MergeOptions) {
+    const ordered = options.descending ? batches.toReversed() : batches;
+    this.#options = options;
+    this.#rows = ordered.map(scanned);
+    this.#places = ordered.map(() => 0);
+    this.#run = options.withoutRepeats === true ? new Run() : undefined;
+  }
+
+  /** How many it has given so far. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Gives a slice; true, if it was the last. */
+  go(into: BatchBuilder): boolean {
+    const { limit, descending } = this.#options;
+    this.#slice.begin();
+    for (;;) {
+      const which = nextOf(this.#rows, this.#places, descending);
+      if (which < 0) return true;
+      const batch = this.#rows[which] as Batch; // nextOf returns an index of both arrays.
+      const row = { batch, index: this.#places[which] as number };
+      const isNewTime = this.#last !== undefined && compareRows(this.#last, row) !== 0;
+      if (isNewTime && this.#count >= limit) return true;
+      if (isNewTime) this.#run?.restart();
+      this.#places[which] = row.index + 1;
+      if (this.#run?.repeats(row, which) !== true) {
+        into.add(batch, row.index);
+        this.#count += 1;
+        this.#last = row;
+      }
+      if (this.#slice.isOver(0) || into.byteLength >= SLICE_BYTES) return false;
+    }
+  }
 }
 
 /** The first of the batches whose next envelope comes next; -1 when all are done. */

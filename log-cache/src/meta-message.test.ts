@@ -4,8 +4,11 @@ import test from 'ava';
 import { MalformedError } from './messages.ts';
 import { MetaInfo } from './meta-info.ts';
 import { decodeMetaResponse, encodeMetaResponse } from './meta-message.ts';
+import { Turns } from './turns.ts';
 
 const { MetaResponse } = logcache.v1;
+
+const turns = new Turns();
 
 const EDGES = [0n, 1n, 127n, 128n, 2n ** 32n - 1n, 2n ** 32n, 2n ** 63n - 1n];
 const TIMES = [...EDGES, -1n, -(2n ** 32n), -(2n ** 63n), 1_700_000_000_123_456_789n];
@@ -32,9 +35,9 @@ for (const seed of [1, 2, 3]) {
     const expected = MetaResponse.toObject(MetaResponse.create({ meta: plain }), OF_STRINGS);
     const bytes = await encodeMetaResponse(sources);
     t.deepEqual(MetaResponse.toObject(MetaResponse.decode(bytes), OF_STRINGS), expected);
-    t.deepEqual(decodeMetaResponse(bytes), sources);
+    t.deepEqual(await decodeMetaResponse(bytes, turns), sources);
     const theirs = Buffer.from(MetaResponse.encode(MetaResponse.create({ meta: plain })).finish());
-    t.deepEqual(decodeMetaResponse(theirs), sources);
+    t.deepEqual(await decodeMetaResponse(theirs, turns), sources);
   });
 }
 
@@ -42,8 +45,10 @@ const OF_STRINGS = { longs: String, defaults: true };
 
 test('an answer without sources is no byte, and what is no answer is refused', async (t) => {
   t.is((await encodeMetaResponse(new Map())).length, 0);
-  t.is(decodeMetaResponse(Buffer.alloc(0)).size, 0);
-  t.throws(() => decodeMetaResponse(Buffer.from([0x0a, 0x05])), { instanceOf: MalformedError });
+  t.is((await decodeMetaResponse(Buffer.alloc(0), turns)).size, 0);
+  await t.throwsAsync(decodeMetaResponse(Buffer.from([0x0a, 0x05]), turns), {
+    instanceOf: MalformedError,
+  });
 });
 
 test('two shares of a source add up', (t) => {
@@ -66,8 +71,8 @@ for (const seed of [1, 2, 3]) {
       for (let changes = random(3); changes > 0; changes -= 1) {
         bytes[random(bytes.length)] = random(256);
       }
-      const ours = readOrRefused(() => decodeMetaResponse(bytes));
-      const theirs = readOrRefused(() => MetaResponse.decode(bytes));
+      const ours = await readOrRefused(() => decodeMetaResponse(bytes, turns));
+      const theirs = await readOrRefused(() => MetaResponse.decode(bytes));
       seen[ours === undefined ? 'refused' : 'read'] += 1;
       if (ours === undefined || theirs === undefined) continue;
       const counts = Object.entries(theirs.meta).map(([id, { count }]) => [id, Number(count ?? 0)]);
@@ -81,9 +86,9 @@ for (const seed of [1, 2, 3]) {
   });
 }
 
-function readOrRefused<T>(read: () => T): T | undefined {
+async function readOrRefused<T>(read: () => T | Promise<T>): Promise<T | undefined> {
   try {
-    return read();
+    return await read();
   } catch {
     return undefined; // Each has its own errors.
   }

@@ -11,6 +11,9 @@
 import { status } from '@grpc/grpc-js';
 import { ReadError } from './read-error.ts';
 
+/** What a slice gathers, more or less: a copy of more takes its time. */
+export const SLICE_BYTES: number = 1024 * 1024;
+
 const SLICE_MS = 4;
 const RUN_MS_MAX = 1000;
 const LOOKS_MAX = 256;

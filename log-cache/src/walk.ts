@@ -13,10 +13,7 @@ import { type BatchBuilder, compareTime } from '@standpipe/protos';
 import type { Cursor } from './cursor.ts';
 import { checkReadBytes } from './message-limit.ts';
 import type { Query } from './reader.ts';
-import { Slice } from './slice.ts';
-
-/** What a slice gathers before others are served, more or less: a copy of more takes its time. */
-export const SLICE_BYTES: number = 1024 * 1024;
+import { SLICE_BYTES, Slice } from './slice.ts';
 
 export class Walk {
   readonly #query: Query;

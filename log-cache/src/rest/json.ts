@@ -16,6 +16,7 @@ import {
 import { joined } from '../joined.ts';
 import { writeInSlices } from '../meta-bytes.ts';
 import type { MetaInfo } from '../meta-info.ts';
+import { SLICE_BYTES } from '../slice.ts';
 import { inOrder } from './id-order.ts';
 
 const META = constantText('{"meta":{');
@@ -34,9 +35,6 @@ const END_OF_META = constantText('}}\n');
 const NOTHING = constantText('');
 const COMMA = constantText(',');
 const QUOTE = constantText('"');
-
-/** What is written in one turn of the event loop. */
-const SLICE_BYTES = 1024 * 1024;
 
 /** The writer is for answers that take one turn; those that take several have their own. */
 export async function readBody(batch: PackedBatch, writer: JsonWriter): Promise<Buffer> {
