@@ -28,6 +28,8 @@ import { screen } from './start/screen.ts';
 import { listenersOf } from './topology.ts';
 
 const ZONES = { az1: 1, az2: 1 };
+/** What closes beside the pipeline is given this long. */
+const REST_LIMIT_MS = 10_000;
 
 await main();
 
@@ -48,9 +50,6 @@ function readOptions(): StartOptions | undefined {
   }
   return undefined;
 }
-
-/** What closes beside the pipeline is given this long. */
-const REST_LIMIT_MS = 10_000;
 
 async function startLocal(options: StartOptions, stop: AbortSignal): Promise<Service> {
   process.stdout.write('Starting the pipeline.\n');
