@@ -9,6 +9,7 @@ import { journal } from './journal.ts';
 import { latency } from './latency.ts';
 import { messageSize } from './message-size.ts';
 import { metron } from './metron.ts';
+import { pauses } from './pauses.ts';
 import { readUnderWrite } from './read-under-write.ts';
 import { shards } from './shards.ts';
 import { soak } from './soak.ts';
@@ -31,6 +32,7 @@ export const SCENARIOS: readonly Scenario[] = [
   statsd,
   latency,
   readUnderWrite,
+  pauses,
   journal,
   soak,
 ];
