@@ -16,10 +16,12 @@ import test, { type ExecutionContext } from 'ava';
 import { LogCacheClient } from './client.ts';
 import { Clients } from './clients.ts';
 import { ClusterReader } from './cluster.ts';
+import { NodeReader } from './gateway/node-reader.ts';
 import { createLogCache, type LogCache } from './log-cache.ts';
 import { LOG_CACHE_MESSAGE_BYTES } from './message-limit.ts';
 import { encodeReadRequest } from './messages.ts';
-import { readRequest } from './reader.ts';
+import type { Querier } from './promql/querier.ts';
+import { type Reader, readRequest } from './reader.ts';
 import { logCacheRoutes } from './rest/routes.ts';
 import { batchOf, type EnvelopeInit, line, metricOf } from './testing.ts';
 import { both, cluster, OF_SHARD_0, silent } from './testing-cluster.ts';
@@ -51,7 +53,7 @@ const LARGEST_BATCH = LOG_CACHE_MESSAGE_BYTES - FRAMING_BYTES;
 
 test.serial('a read may have 50 MiB and no byte more, over gRPC and REST', async (t) => {
   t.timeout(120_000);
-  const { cache, client, rest } = await served(t);
+  const { cache, client, rest, gateway } = await served(t);
   fill((batch) => cache.put(batch), 'fits', LARGEST_BATCH);
   fill((batch) => cache.put(batch), 'not', LARGEST_BATCH + 1);
   const { byteLength } = await client.read(readRequest('fits'), { local: false });
@@ -68,10 +70,17 @@ test.serial('a read may have 50 MiB and no byte more, over gRPC and REST', async
   const counted = client.read(readRequest('not'), { local: false }).then(({ count }) => count);
   const error = await t.throwsAsync(counted);
   t.like(error, { code: grpc.status.RESOURCE_EXHAUSTED, details });
-  const refused = await rest('read/not');
-  t.is(refused.status, 429);
-  t.deepEqual(await refused.json(), { code: 8, message: details, details: [] });
-  t.is((await rest('read/not?limit=20')).status, 200, 'who halves the limit gets it');
+  for (const [where, ask] of [
+    ['its own REST', rest],
+    ['a gateway', gateway],
+  ] as const) {
+    const refused = await ask('read/not');
+    t.is(refused.status, 429, where);
+    t.deepEqual(await refused.json(), { code: 8, message: details, details: [] }, where);
+    const halved = await ask('read/not?limit=20');
+    t.is(halved.status, 200, `${where}: who halves the limit gets it`);
+    t.true((await halved.arrayBuffer()).byteLength > 20 * MIB, where);
+  }
 });
 
 test.serial(
@@ -169,7 +178,9 @@ interface Served {
   readonly client: LogCacheClient;
   readonly raw: grpc.Client;
   readonly address: string;
+  /** Asks the node's own REST, or that of a gateway in front of it. */
   rest(path: string): Promise<Response>;
+  gateway(path: string): Promise<Response>;
 }
 
 async function served(t: ExecutionContext, answersBytesMax = 256 * MIB): Promise<Served> {
@@ -202,18 +213,28 @@ async function served(t: ExecutionContext, answersBytesMax = 256 * MIB): Promise
     serverName: 'log-cache',
     messageBytesMax: LOG_CACHE_MESSAGE_BYTES,
   });
-  const app = koaApp(log).use(logCacheRoutes(reader, { querier }));
-  const http = await listenHttp({ address: '127.0.0.1:0', app, log, headersMs: 30_000 });
+  const rest = await asking(t, reader, querier);
+  const gateway = await asking(t, new NodeReader({ client, address }));
   t.teardown(async () => {
     raw.close();
     await client[Symbol.asyncDispose]();
-    await http[Symbol.asyncDispose]();
     await listener[Symbol.asyncDispose]();
     await cache[Symbol.asyncDispose]();
   });
-  const rest = (path: string): Promise<Response> =>
-    fetch(`http://127.0.0.1:${http.port}/api/v1/${path}`);
-  return { cache, metrics, client, raw, address, rest };
+  return { cache, metrics, client, raw, address, rest, gateway };
+}
+
+/** Serves REST, and asks it. */
+async function asking(
+  t: ExecutionContext,
+  reader: Reader,
+  querier?: Querier,
+): Promise<(path: string) => Promise<Response>> {
+  const log = silent();
+  const app = koaApp(log).use(logCacheRoutes(reader, { querier }));
+  const http = await listenHttp({ address: '127.0.0.1:0', app, log, headersMs: 30_000 });
+  t.teardown(() => http[Symbol.asyncDispose]());
+  return (path) => fetch(`http://127.0.0.1:${http.port}/api/v1/${path}`);
 }
 
 function read(client: grpc.Client, source: string, limit = 0): Promise<Buffer> {

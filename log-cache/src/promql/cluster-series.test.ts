@@ -8,7 +8,7 @@ import { Clients } from '../clients.ts';
 import { NodeSeries } from '../gateway/node-series.ts';
 import { createClusterReader, createLogCache } from '../log-cache.ts';
 import { ReadError } from '../read-error.ts';
-import { batchOf, type EnvelopeInit } from '../testing.ts';
+import { batchOf, type EnvelopeInit, metricOf } from '../testing.ts';
 import { both, cluster, OF_SHARD_0, OF_SHARD_1, silent } from '../testing-cluster.ts';
 import { ClusterSeries } from './cluster-series.ts';
 import { QueryError } from './errors.ts';
@@ -206,6 +206,7 @@ test('a node that is not there is an error for who has no other', async (t) => {
   const metrics = new Metrics({ origin: 'test' });
   const querier = new Querier({ source: new NodeSeries(client), metrics });
   await t.throwsAsync(ask(querier, 'x'), { instanceOf: ReadError, message: /ECONNREFUSED/ });
+  t.is(metricOf(metrics, 'log_cache_promql_timeout'), 1);
 });
 
 /** A source that the node of this index owns, of two. */

@@ -12,7 +12,10 @@ const MILLISECONDS = { unit: 'milliseconds', labels: { unit: 'milliseconds' } };
 
 export function promQlMetrics(metrics: Metrics): PromQlMetrics {
   return {
-    timeouts: metrics.counter('log_cache_promql_timeout', 'PromQL queries that took too long.'),
+    timeouts: metrics.counter(
+      'log_cache_promql_timeout',
+      'PromQL queries that took too long, or whose data could not be read.',
+    ),
     instantMs: metrics.gauge(
       'log_cache_promql_instant_query_time',
       'How long the last instant query took.',

@@ -10,7 +10,9 @@
  * `withNames` asks for them always.
  */
 
+import { status } from '@grpc/grpc-js';
 import type { Counter, Gauge, Metrics } from '@standpipe/plumbing';
+import { ReadError } from '../read-error.ts';
 import { childrenOf, type Expr, selectorsOf, unwrapped } from './ast.ts';
 import { typeName, typeOf } from './check.ts';
 import { badData, QueryError } from './errors.ts';
@@ -81,7 +83,10 @@ export class Querier {
     this.#rangeMs = rangeMs;
   }
 
-  /** Rejects with a QueryError. `answer` makes of the result what is wanted, in the query's time. */
+  /**
+   * Rejects with a QueryError; with a ReadError, where the samples or the answer are what is wrong.
+   * `answer` makes of the result what is wanted, in the query's time.
+   */
   async instant<T>(
     query: string,
     timeMs: number,
@@ -102,7 +107,7 @@ export class Querier {
     });
   }
 
-  /** Rejects with a QueryError. */
+  /** Rejects as `instant` does. */
   async range<T>(
     query: string,
     bounds: RangeBounds,
@@ -179,12 +184,18 @@ export class Querier {
     try {
       return await work(pace);
     } catch (error) {
-      if (error instanceof QueryError && error.type === 'timeout') this.#timeouts.add(1);
+      if (isWithoutData(error)) this.#timeouts.add(1);
       throw error;
     } finally {
       gauge?.set(performance.now() - started);
     }
   }
+}
+
+/** Whether a query failed for want of time, or because who has its data could not give it. */
+function isWithoutData(error: unknown): boolean {
+  if (error instanceof ReadError) return error.code !== status.RESOURCE_EXHAUSTED;
+  return error instanceof QueryError && error.type === 'timeout';
 }
 
 function gridOf({ startMs, endMs, stepMs }: RangeBounds): Grid {
