@@ -3,7 +3,7 @@ import test from 'ava';
 import { inOrder } from './id-order.ts';
 
 for (const seed of [1, 2, 3]) {
-  test(`ids stand in the order of their bytes in UTF-8, seed ${seed}`, (t) => {
+  test(`ids stand in the order of their bytes in UTF-8, seed ${seed}`, async (t) => {
     const random = randomFrom(seed);
     const letters = [
       'a',
@@ -25,7 +25,7 @@ for (const seed of [1, 2, 3]) {
       ids.add(Array.from({ length: random(9) }, () => few[random(few.length)]).join(''));
     }
     const expected = [...ids].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
-    const ordered = inOrder(ids);
+    const ordered = await inOrder(ids);
     t.is(ordered.length, expected.length);
     t.is(
       ordered.find((id, at) => id !== expected[at]),
@@ -34,10 +34,23 @@ for (const seed of [1, 2, 3]) {
   });
 }
 
-test('more than there is room for beside five letters are in order as well', (t) => {
+test('many that begin alike are in order as well, and others are served meanwhile', async (t) => {
+  const ids = Array.from({ length: 20_000 }, (_, n) => `application-${(n * 7919) % 20_000}`);
+  let rounds = 0;
+  const round = setInterval(() => {
+    rounds += 1;
+  }, 0);
+  const ordered = await inOrder([...ids, 'application-\uffee', 'application-\u{1f600}']);
+  clearInterval(round);
+  t.deepEqual(ordered.slice(0, -2), ids.toSorted());
+  t.deepEqual(ordered.slice(-2), ['application-\uffee', 'application-\u{1f600}']);
+  t.true(rounds > 0);
+});
+
+test('more than there is room for beside five letters are in order as well', async (t) => {
   const ids = Array.from({ length: 2 ** 18 + 2 }, (_, n) => `${(n * 7919) % (2 ** 18 + 2)}`);
-  const ordered = inOrder(ids);
+  const ordered = await inOrder(ids);
   t.is(ordered.length, ids.length);
   t.true(ordered.every((id, at) => at === 0 || (ordered[at - 1] as string) < id));
-  t.deepEqual(inOrder([]), []);
+  t.deepEqual(await inOrder([]), []);
 });

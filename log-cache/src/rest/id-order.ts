@@ -8,35 +8,116 @@
  * letters are sorted, as numbers, and only ids that have those in common are compared.
  */
 
+import { setImmediate as nextRound } from 'node:timers/promises';
+import { Slice } from '../slice.ts';
+
 const LETTERS = 5;
 const LETTER = 128;
 /** Room for the index beside five letters, and beside four. */
 const FEW = 2 ** 18;
 const MANY = 2 ** 25;
+/** How many are sorted at once. */
+const PIECE = 4096;
 
-export function inOrder(ids: Iterable<string>): readonly string[] {
+/** In slices, between which others are served: there may be a million of them. */
+export async function inOrder(ids: Iterable<string>): Promise<readonly string[]> {
   const all = [...ids];
-  if (all.length > MANY) return sorted(all);
+  const slice = new Slices();
+  if (all.length > MANY) return mergeSorted(all, orderOf(all), slice);
   const letters = all.length > FEW ? LETTERS - 1 : LETTERS;
   const room = all.length > FEW ? MANY : FEW;
   const keys = new Float64Array(all.length);
   for (let index = 0; index < keys.length; index += 1) {
     keys[index] = prefixOf(all[index] as string, letters) * room + index; // As many as there are ids.
+    if (slice.isOver()) await slice.next();
   }
+  // A hundred thousand numbers take some milliseconds.
+  await slice.next();
   keys.sort();
+  await slice.next();
 
-  const ordered = Array.from(keys, (key) => all[key % room] as string); // It is one of the indexes.
-  for (let start = 0, end = 1; end <= keys.length; end += 1) {
-    const prefix = Math.floor((keys[start] as number) / room);
-    if (end < keys.length && Math.floor((keys[end] as number) / room) === prefix) continue;
-    if (end - start > 1) {
-      for (const [place, id] of sorted(ordered.slice(start, end)).entries()) {
-        ordered[start + place] = id;
-      }
+  const ordered: string[] = [];
+  let alike: string[] = [];
+  let before = -1;
+  for (const key of keys) {
+    const prefix = Math.floor(key / room);
+    if (prefix !== before && alike.length > 0) {
+      if (alike.length > PIECE) alike = await mergeSorted(alike, orderOf(alike), slice);
+      else if (alike.length > 1) alike = sorted(alike);
+      for (const id of alike) ordered.push(id);
+      alike.length = 0;
     }
-    start = end;
+    before = prefix;
+    alike.push(all[key % room] as string); // It is one of the indexes.
+    if (slice.isOver()) await slice.next();
   }
+  for (const id of await mergeSorted(alike, orderOf(alike), slice)) ordered.push(id);
   return ordered;
+}
+
+interface Order {
+  readonly sort: (some: string[]) => string[];
+  readonly compare: (a: string, b: string) => number;
+}
+
+const BY_UNIT: Order = { sort: (some) => some.sort(), compare: (a, b) => (a < b ? -1 : 1) };
+const BY_CODE_POINT: Order = {
+  sort: (some) => some.sort(compareCodePoints),
+  compare: compareCodePoints,
+};
+
+/** Sorts pieces that take a millisecond or two, and merges those. */
+async function mergeSorted(all: readonly string[], order: Order, slice: Slices): Promise<string[]> {
+  let runs: string[][] = [];
+  for (let start = 0; start < all.length; start += PIECE) {
+    runs.push(order.sort(all.slice(start, start + PIECE)));
+    await slice.next();
+  }
+  while (runs.length > 1) {
+    const merged: string[][] = [];
+    for (let run = 0; run < runs.length; run += 2) {
+      merged.push(await mergedRuns(runs[run] ?? [], runs[run + 1] ?? [], order, slice));
+    }
+    runs = merged;
+  }
+  return runs[0] ?? [];
+}
+
+async function mergedRuns(
+  one: readonly string[],
+  other: readonly string[],
+  { compare }: Order,
+  slice: Slices,
+): Promise<string[]> {
+  const merged: string[] = [];
+  let at = 0;
+  for (const item of one) {
+    // Within the other's length.
+    while (at < other.length && compare(other[at] as string, item) < 0)
+      merged.push(other[at++] as string);
+    merged.push(item);
+    if (slice.isOver()) await slice.next();
+  }
+  while (at < other.length) merged.push(other[at++] as string);
+  return merged;
+}
+
+/** A slice after another, as long as work goes on. */
+class Slices {
+  readonly #slice = new Slice();
+
+  constructor() {
+    this.#slice.begin();
+  }
+
+  isOver(): boolean {
+    return this.#slice.isOver(0);
+  }
+
+  async next(): Promise<void> {
+    await nextRound();
+    this.#slice.begin();
+  }
 }
 
 /** What is not ASCII is the last of its letters, and of those behind it nothing is said. */
@@ -53,6 +134,10 @@ function prefixOf(id: string, letters: number): number {
 
 /** From here on JavaScript's order of strings is not that of their code points. */
 const HIGH_UNIT = /[\ud800-\uffff]/;
+
+function orderOf(ids: readonly string[]): Order {
+  return ids.some((id) => HIGH_UNIT.test(id)) ? BY_CODE_POINT : BY_UNIT;
+}
 
 function sorted(ids: string[]): string[] {
   return ids.some((id) => HIGH_UNIT.test(id)) ? ids.sort(compareCodePoints) : ids.sort();

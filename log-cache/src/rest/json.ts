@@ -92,7 +92,7 @@ async function writtenMeta(
 ): Promise<Buffer> {
   const writer = new JsonWriter().constant(META);
   let separator = NOTHING;
-  await writeInSlices(inOrder(sources.keys()), (id) => {
+  await writeInSlices(await inOrder(sources.keys()), (id) => {
     writer.constant(separator).string(id);
     writeEntry(writer, sources.get(id) as MetaInfo); // Each is there.
     separator = COMMA;
