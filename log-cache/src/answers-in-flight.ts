@@ -1,13 +1,15 @@
 /**
  * How much of what was read is held until others have taken it.
  *
- *     a node's answer ──▶ waits for other zones ──▶ written ──▶ waits for its client ──▶ gone
- *     ├────────────── a hold ──────────────────┤├─────────── another ─────────────────┤
+ *     store ──▶ gathered ──┐
+ *     another node's ──────┴─▶ waits for other zones ──▶ written ──▶ waits for its client ──▶ gone
+ *     ├── a hold ─────────┤├── another ───────────────┤├── another ───────────────────────┤
  *
  * What a client does not take is kept for it, for minutes if it takes a little now and then, and an
  * answer may have 50 MiB. So there are at most BYTES_MAX of them all: one that is too much is refused
  * with RESOURCE_EXHAUSTED, which is 429 over HTTP and on which clients ask for less, and counted. The
- * only one is let through, whatever its size.
+ * only one is let through, whatever its size. What is made into something else counts once, though
+ * for a while there are both.
  */
 
 import { status } from '@grpc/grpc-js';

@@ -14,6 +14,7 @@
 import { status } from '@grpc/grpc-js';
 import type { Counter, Metrics } from '@standpipe/plumbing';
 import { BatchBuilder, nowNanoseconds, PackedBatch } from '@standpipe/protos';
+import { AnswersInFlight } from './answers-in-flight.ts';
 import type { Cursor } from './cursor.ts';
 import { joined } from './joined.ts';
 import type { MetaInfo } from './meta-info.ts';
@@ -47,15 +48,19 @@ export class LocalReader implements Reader {
   readonly #turns = new Turns();
 
   readonly #searchMs: number;
+  readonly #answers: AnswersInFlight;
 
   constructor(options: {
     readonly store: Store;
     readonly metrics: Metrics;
     /** How long a search may take in all, others' turns included. Default 4 s. */
     readonly searchMs?: number;
+    /** Bounds what is gathered for all who read at a time. */
+    readonly answers?: AnswersInFlight;
   }) {
     this.#store = options.store;
     this.#searchMs = options.searchMs ?? SEARCH_MS_MAX;
+    this.#answers = options.answers ?? new AnswersInFlight();
     this.#egress = egressMetric(options.metrics);
   }
 
@@ -83,12 +88,14 @@ export class LocalReader implements Reader {
     const walk = new Walk(query);
     const overMs = performance.now() + this.#searchMs;
     const pieces: PackedBatch[] = [];
+    using hold = this.#answers.begin();
     for (;;) {
       const cursor = this.#store.cursor(sourceId);
       if (cursor === undefined) break; // It is not known, or was forgotten meanwhile.
       const isOver = this.#walk(walk, cursor);
       const piece = this.#builder.take();
       pieces.push(piece);
+      hold.resize(hold.byteLength + piece.byteLength);
       if (isOver) break;
       // What gives this much is no search that looks in vain, and is over when it has given enough.
       const isSearch = piece.byteLength < SLICE_BYTES;

@@ -97,9 +97,9 @@ export class MembershipError extends Error {
 export function createLogCache(options: LogCacheOptions): LogCache {
   const { members, metrics, log, tls } = options;
   const store = new Store(options);
-  const local = new LocalReader({ store, metrics });
-  const clients = new Clients({ tls });
   const answers = new AnswersInFlight(metrics, options.answersBytesMax);
+  const local = new LocalReader({ store, metrics, answers });
+  const clients = new Clients({ tls });
   const reader = new ClusterReader({ clients, log, local, answers });
   const localSeries = new LocalSeries(store);
   const series = new ClusterSeries({ clients, log, local: localSeries });

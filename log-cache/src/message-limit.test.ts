@@ -142,6 +142,17 @@ test.serial('a query’s result beyond it is refused likewise, over gRPC and RES
   t.regex(body.error ?? '', TOO_LARGE);
 });
 
+test.serial('many who read much at once are bounded while it is gathered', async (t) => {
+  const { cache, metrics } = await served(t, 24 * MIB);
+  fill((batch) => cache.put(batch), 'a', 12 * MIB);
+  const reads = Array.from({ length: 20 }, () => cache.reader.read(readRequest('a')));
+  const answers = await Promise.allSettled(reads.map(async (one) => (await one).batch.count));
+  const given = answers.filter(({ status }) => status === 'fulfilled');
+  t.true(given.length < 20, `${given.length} of 20`);
+  t.is(metricOf(metrics, 'log_cache_reads_refused'), 20 - given.length);
+  t.is((await cache.reader.read(readRequest('a'))).batch.count, 12, 'and then none are');
+});
+
 test.serial(
   'gRPC clients that take nothing hold no more than a bound, and others are refused till they leave',
   async (t) => {
