@@ -21,6 +21,8 @@ test('a message and an envelope are told apart by messages of one and of a hundr
       cpuMicros: 2.2,
       beside: { cpuMicros: 1.1, inPerSecond: 1, lost: 0 },
     }),
+    row('doppler', '', { cpuMicros: 2.5 }),
+    row('doppler', 'a firehose of v1', { cpuMicros: 3.25 }),
     row('ten-firehoses', '', { further: { 'µs for each further one': 0.25 } }),
     row('metron', '', { cpuMicros: 1.55 }),
     row('traffic-controller', '', { cpuMicros: 1.25 }),
@@ -31,6 +33,7 @@ test('a message and an envelope are told apart by messages of one and of a hundr
     agentMessage: 5,
     dopplerEnvelope: 2,
     dopplerMessage: 20,
+    v1Envelope: 0.75,
     firehoseEnvelope: 0.25,
     controllerEnvelope: 1.25,
   };

@@ -10,8 +10,10 @@ export function costsOf(rows: readonly Row[]): Costs | undefined {
   const single = lean('message-size', 'messages of 1');
   const hundred = lean('message-size', 'messages of 100');
   const [agent, controller] = [lean('metron'), lean('traffic-controller')];
+  const [v2, v1] = [lean('doppler'), lean('doppler', 'a firehose of v1')];
   const further = lean('ten-firehoses')?.further['µs for each further one'];
-  if (!single || !hundred || !agent || !controller || further === undefined) return undefined;
+  if (!single || !hundred || !agent || !controller || !v1 || !v2) return undefined;
+  if (further === undefined) return undefined;
 
   const doppler = split(single.cpuMicros, hundred.cpuMicros);
   // A bare process receives a message and sends it; about half is for the sending.
@@ -22,6 +24,7 @@ export function costsOf(rows: readonly Row[]): Costs | undefined {
     agentMessage,
     dopplerEnvelope: doppler.envelope,
     dopplerMessage: doppler.message,
+    v1Envelope: Math.max(0, v1.cpuMicros - v2.cpuMicros),
     firehoseEnvelope: Math.max(0, further),
     controllerEnvelope: controller.cpuMicros,
   };

@@ -17,6 +17,8 @@ export interface Flow {
   readonly processes: readonly Measured[];
   /** How often each envelope comes out. Default once. */
   readonly copies?: number;
+  /** How many times the rate it gets that others get beside which it is played. Default once. */
+  readonly times?: number;
   /** How long it runs before it is measured beside others. Default 4; 0 if it is warm already. */
   readonly warmUpSeconds?: number;
 }
@@ -52,13 +54,17 @@ const LOOK_MS = 50;
 const SILENCE_MS = 1000;
 const SETTLE_LIMIT_MS = 10_000;
 
-/** Measures each flow at the same rate, in turns; the usages are in the order of the flows. */
+/** Measures each flow at the same rate, or its own times that, in turns; the usages are in the order of the flows. */
 export async function inTurns(flows: readonly Flow[], command: LoadCommand): Promise<Usage[]> {
-  for (const flow of flows) await warmUp(flow, command.perSecond, flow.warmUpSeconds);
-  const turn = { perSecond: command.perSecond, seconds: command.seconds / TURNS };
+  const { perSecond, seconds } = command;
+  const rateOf = ({ times = 1 }: Flow): number => perSecond * times;
+  for (const flow of flows) await warmUp(flow, rateOf(flow), flow.warmUpSeconds);
   const turns: Turn[][] = flows.map(() => []);
   for (let round = 0; round < TURNS; round += 1) {
-    for (const [index, flow] of flows.entries()) turns[index]?.push(await play(flow, turn));
+    for (const [index, flow] of flows.entries()) {
+      const turn = { perSecond: rateOf(flow), seconds: seconds / TURNS };
+      turns[index]?.push(await play(flow, turn));
+    }
   }
   return Promise.all(flows.map((flow, index) => usageOf(flow, turns[index] ?? [])));
 }

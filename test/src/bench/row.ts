@@ -41,7 +41,8 @@ export function nameOf({
 export function rowsOf({ scenario, figures }: Outcome): Row[] {
   return figures.map(({ usage, other, ...one }) => {
     const { seconds, received, lost, cpuMicros, processes } = usage;
-    const isShort = !isSent(usage, one.asked) || (other && !isSent(other, one.asked));
+    const isShort =
+      !isSent(usage, one.asked) || (other && !isSent(other, one.askedBeside ?? one.asked));
     return {
       scenario: scenario.name,
       shape: one.shape,

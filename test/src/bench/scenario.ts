@@ -33,6 +33,8 @@ export interface Figures {
   readonly usage: Usage;
   /** Of the floor in the same run, or of what else this is compared with. */
   readonly other?: Usage | undefined;
+  /** Envelopes a second that the other was asked for. Default as many. */
+  readonly askedBeside?: number;
   /** Further figures by name, such as a latency in ms. */
   readonly further: Readonly<Record<string, number>>;
 }

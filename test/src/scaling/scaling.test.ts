@@ -17,6 +17,7 @@ const COSTS: Costs = {
   agentMessage: 10,
   dopplerEnvelope: 3,
   dopplerMessage: 20,
+  v1Envelope: 0.7,
   firehoseEnvelope: 0.3,
   controllerEnvelope: 1.5,
 };

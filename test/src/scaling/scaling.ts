@@ -18,6 +18,8 @@ export interface Costs {
   /** An envelope in a Doppler with its cache and one firehose; and each message that it receives. */
   readonly dopplerEnvelope: number;
   readonly dopplerMessage: number;
+  /** What an envelope costs a Doppler more if its firehoses are of v1. */
+  readonly v1Envelope: number;
   /** An envelope for each further firehose. */
   readonly firehoseEnvelope: number;
   /** An envelope in a traffic controller, from a Doppler to a websocket. */
@@ -61,6 +63,7 @@ export function hopLoads(costs: Costs, deployment: Deployment): HopLoad[] {
   const busiest = (total / dopplers) * busiestShare(sources / zones, shards);
   const dopplerMicros =
     costs.dopplerEnvelope +
+    costs.v1Envelope +
     messages * costs.dopplerMessage +
     (firehoses - 1) * costs.firehoseEnvelope;
   const loads: readonly [Hop, number, number, number][] = [

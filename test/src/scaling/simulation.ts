@@ -36,9 +36,9 @@ export interface SimulationOptions {
 }
 
 export function simulate({ costs, deployment, seconds, random }: SimulationOptions): HopOutcome[] {
-  const { dopplerEnvelope, dopplerMessage, firehoseEnvelope, controllerEnvelope } = costs;
+  const { dopplerEnvelope, v1Envelope, dopplerMessage, controllerEnvelope } = costs;
   const { dopplers, firehoses, controllers } = deployment;
-  const more = (firehoses - 1) * firehoseEnvelope;
+  const more = v1Envelope + (firehoses - 1) * costs.firehoseEnvelope;
 
   const agents = sentByAgents({ costs, deployment, seconds, random });
   const atDopplers = new Processes('doppler', dopplers);

@@ -45,6 +45,7 @@ function costTable(costs: Costs): string {
     ['agentMessage', 'a message that an agent sends'],
     ['dopplerEnvelope', 'an envelope in a Doppler, with cache and one firehose'],
     ['dopplerMessage', 'a message that a Doppler receives'],
+    ['v1Envelope', 'an envelope more, if its firehoses are of v1'],
     ['firehoseEnvelope', 'an envelope for each further firehose'],
     ['controllerEnvelope', 'an envelope in a traffic controller'],
   ];
