@@ -1,22 +1,45 @@
 /**
- * Plays the chain under V8's profiler and says where its processes spend their time.
+ * Plays the chain, drains and statsd under V8's profiler and says where the processes spend their time.
  *
  * The profiler looks at the thread that JavaScript runs on, so the shares are of that thread's time;
- * what other threads take is told beside it.
+ * what other threads take is told beside it, and is the profiler's own for the most part.
  */
 
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fillCaches } from './fill.ts';
-import { measure, warmUp } from './flow.ts';
-import { load, measured } from './flows.ts';
+import { type Flow, measure, warmUp } from './flow.ts';
+import { fromStatsd, toDrains, toWebsocket } from './pipelines.ts';
 import { mainThreadSeconds } from './proc.ts';
-import { profileClock, readProfile, type Share, sharesOf } from './profile.ts';
-import { peerOf, Stage } from './stage.ts';
+import { profileClock, readProfile, type Share, sharesOf, type Window } from './profile.ts';
+import { Stage, type StartOptions } from './stage.ts';
 import type { Shape } from './worker.ts';
 
-const RATE = { lean: 40_000, cf: 20_000 };
-const NAMES = ['metron az1', 'doppler az1/0', 'traffic-controller'];
+type NodeOptions = Required<Pick<StartOptions, 'nodeOptions'>>;
+
+interface Play {
+  readonly rate: Readonly<Record<Shape, number>>;
+  /** The processes that are told of. */
+  readonly names: readonly string[];
+  readonly open: (stage: Stage, shape: Shape, options: NodeOptions) => Promise<Flow>;
+}
+
+const PLAYS: readonly Play[] = [
+  {
+    rate: { lean: 40_000, cf: 20_000 },
+    names: ['metron az1', 'doppler az1/0', 'traffic-controller'],
+    open: (stage, shape, options) => toWebsocket(stage, shape, { from: 'metron', ...options }),
+  },
+  {
+    rate: { lean: 20_000, cf: 10_000 },
+    names: ['reverse-log-proxy', 'syslog-adapter'],
+    open: toDrains,
+  },
+  {
+    rate: { lean: 40_000, cf: 40_000 },
+    names: ['statsd-injector'],
+    open: (stage, _shape, options) => fromStatsd(stage, options),
+  },
+];
 /** How often the profiler looks, in microseconds: often enough for some seconds. */
 const INTERVAL_MICROS = 500;
 
@@ -28,26 +51,46 @@ export interface ProcessProfile {
   readonly shares: readonly Share[];
 }
 
-export async function profileProcesses(options: {
+export interface ProfileOptions {
   readonly shape: Shape;
   readonly seconds: number;
   readonly rateFactor: number;
-}): Promise<ProcessProfile[]> {
-  await using stage = await Stage.open();
-  const { shape, seconds } = options;
-  const perSecond = RATE[shape] * options.rateFactor;
-  const folderOf = (name: string): string => join(stage.folder, name.replaceAll(/\W/g, '-'));
-  for (const name of NAMES) await mkdir(folderOf(name));
-  const nodeOptions = (name: string): string[] => profiled(folderOf(name));
-  const started = await stage.start({ names: NAMES, nodeOptions });
-  const processes = NAMES.map(started);
-  await fillCaches(stage, [started('doppler az1/0')], shape);
-  const outlet = await stage.worker('websocket', {
-    address: started('traffic-controller').address('ws'),
-    path: '/firehose/bench',
-  });
-  const feed = await load(stage, [peerOf(started('metron az1'), 'metron')], { shape });
-  const flow = { feed, outlet, processes: measured(processes) };
+}
+
+export async function profileProcesses(options: ProfileOptions): Promise<ProcessProfile[]> {
+  const profiles: ProcessProfile[] = [];
+  for (const play of PLAYS) profiles.push(...(await profilesOf(play, options)));
+  return profiles;
+}
+
+async function profilesOf(play: Play, options: ProfileOptions): Promise<ProcessProfile[]> {
+  // It outlives the processes, each of which writes its profile when it ends.
+  await using kept = await Stage.open();
+  const folderOf = (name: string): string => join(kept.folder, name.replaceAll(/\W/g, '-'));
+  for (const name of play.names) await mkdir(folderOf(name));
+  const nodeOptions = (name: string): string[] =>
+    play.names.includes(name) ? profiled(folderOf(name)) : [];
+  const figures = await figuresOf(play, options, { certificates: kept.certificates, nodeOptions });
+  return await Promise.all(
+    figures.map(async ({ window, ...figure }) => ({
+      ...figure,
+      shares: sharesOf(await readProfile(folderOf(figure.name)), window),
+    })),
+  );
+}
+
+type Measured = Omit<ProcessProfile, 'shares'> & { readonly window: Window };
+
+async function figuresOf(
+  { names, rate, open }: Play,
+  { shape, seconds, rateFactor }: ProfileOptions,
+  { certificates, nodeOptions }: NodeOptions & { readonly certificates: string },
+): Promise<Measured[]> {
+  await using stage = await Stage.open(certificates);
+  const whole = await open(stage, shape, { nodeOptions });
+  const processes = whole.processes.filter(({ name }) => names.includes(name));
+  const flow = { ...whole, processes };
+  const perSecond = rate[shape] * rateFactor;
   await warmUp(flow, perSecond);
   const mainSeconds = () => Promise.all(processes.map(({ pid }) => mainThreadSeconds(pid)));
   const before = await mainSeconds();
@@ -55,17 +98,12 @@ export async function profileProcesses(options: {
   const usage = await measure(flow, { perSecond, seconds });
   const after = await mainSeconds();
   const window = { from, to: profileClock() };
-  await outlet[Symbol.asyncDispose]();
-  // Each writes its profile when it ends.
-  await Promise.all(processes.map((process) => process.stop()));
-  return await Promise.all(
-    usage.processes.map(async ({ name, cpuMicros }, index) => ({
-      name,
-      cpuMicros,
-      mainMicros: (((after[index] ?? 0) - (before[index] ?? 0)) * 1e6) / usage.received,
-      shares: sharesOf(await readProfile(folderOf(name)), window),
-    })),
-  );
+  return usage.processes.map(({ name, cpuMicros }, index) => ({
+    name,
+    cpuMicros,
+    mainMicros: (((after[index] ?? 0) - (before[index] ?? 0)) * 1e6) / usage.received,
+    window,
+  }));
 }
 
 function profiled(folder: string): string[] {

@@ -1,8 +1,8 @@
 /**
  * Where a process spends its time: what V8's sampling profiler found, summed by what the code is for.
  *
- * Native code is counted to the function that called it, so TLS and the kernel's part of a write
- * are in `http2 and sockets` or, when libuv calls them, in `native: TLS, nghttp2, kernel`.
+ * Most native code is counted to the function that called it, or to `native: TLS, nghttp2, kernel` when
+ * libuv did. What writes to a socket has a name of its own: with the kernel's part, and TLS over it.
  */
 
 import { readdir, readFile } from 'node:fs/promises';
@@ -32,19 +32,22 @@ const PARTS: readonly (readonly [string, RegExp])[] = [
   ['idle', /^\((idle|root)\)$/],
   ['garbage collection', /^\(garbage collector\)$/],
   ['native: TLS, nghttp2, kernel', /^\(program\)$/],
+  ['writes to sockets', /^(write(v|Buffer|Utf8String|Latin1String)|send)$/],
   ['grpc-js', /node_modules\/@grpc\//],
   ['gRPC server', /\/plumbing\/dist\/grpc/],
   ['ws', /node_modules\/ws\//],
   ['http2 and sockets', /^node:(internal\/(http2|tls|stream_base|js_stream|dgram)|net|_tls|dgram)/],
   ['streams and events', /^node:(internal\/(streams|event)|stream|events)/],
   ['Buffers', /^node:(internal\/)?buffer/],
-  ['timers and promises', /^node:/],
+  ['timers and promises', /^(node:|runMicrotasks$)/],
   ['log cache', /\/log-cache\/dist\//],
   ['scan, frames, transcoding', /\/protos\/dist\//],
   ['queues and pumps', /\/plumbing\/dist\//],
-  ['metron', /\/agents\/dist\//],
+  ['agent', /\/agents\/dist\//],
   ['router and subscriptions', /\/doppler\/dist\//],
   ['traffic controller', /\/traffic-controller\/dist\//],
+  ['syslog adapter', /\/syslog-adapter\/dist\//],
+  ['reverse log proxy', /\/reverse-log-proxy\/dist\//],
   ['other', /(?:)/],
 ];
 
