@@ -66,6 +66,36 @@ for (const seed of [1, 2, 3, 5, 8]) {
   });
 }
 
+for (const seed of [1, 2, 3]) {
+  test(`agrees with a Map while it grows, seed ${seed}`, (t) => {
+    const random = randomFrom(seed);
+    const map = new ByteMap<number>();
+    const model = new Map<string, number>();
+    const mistakes: string[] = [];
+    const check = (what: string, is: unknown, should: unknown): void => {
+      if (is !== should) mistakes.push(`${what}: ${is} instead of ${should}`);
+    };
+    for (let step = 0; step < 40_000; step += 1) {
+      const key = `key-${random(20_000)}`;
+      if (random(4) === 0) {
+        check(`deleted ${key}`, map.deleteString(key), model.delete(key));
+      } else {
+        map.setString(key, step);
+        model.set(key, step);
+      }
+      const asked = `key-${random(20_000)}`;
+      check(asked, map.getString(asked), model.get(asked));
+      check('size', map.size, model.size);
+      if (step % 2500 === 0) {
+        const entries = [...map.entries()].sort(byKey);
+        check('entries', entries.join(), [...model].sort(byKey).join());
+        check('values', [...map.values()].length, model.size);
+      }
+    }
+    t.deepEqual(mistakes.slice(0, 5), []);
+  });
+}
+
 function byKey([a]: [string, number], [b]: [string, number]): number {
   return a < b ? -1 : 1;
 }

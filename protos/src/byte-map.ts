@@ -3,7 +3,8 @@
  *
  * Open addressing with linear probing, at most half full; what is removed is closed up at once,
  * so there are no tombstones. A key is copied when it is set. There is no limit on the size:
- * whoever owns a map bounds what goes in.
+ * whoever owns a map bounds what goes in. A large one grows while further keys come in, so that no
+ * one of them takes long: until all have been moved, what is not in the new slots may be in the old.
  *
  * Hot: `get` is called for every envelope of every process.
  */
@@ -33,6 +34,11 @@ interface Entry<T> {
 }
 
 const SLOTS_AT_FIRST = 16;
+/** Fewer old slots than this are moved at once; of more, some each time a key comes in. */
+const MOVED_AT_ONCE = 4096;
+const MOVED_PER_KEY = 16;
+/** What was removed from the old slots: no key has this hash. */
+const GONE: Entry<never> = { hash: -1, key: Buffer.alloc(0), value: undefined as never };
 
 export class ByteMap<T> {
   #slots: (Entry<T> | undefined)[] = new Array<Entry<T> | undefined>(SLOTS_AT_FIRST).fill(
@@ -40,6 +46,9 @@ export class ByteMap<T> {
   );
   #mask = SLOTS_AT_FIRST - 1;
   #size = 0;
+  /** While it grows: the old slots, of which those below `moved` are in the new ones, too. */
+  #old: (Entry<T> | undefined)[] | undefined;
+  #moved = 0;
 
   get size(): number {
     return this.#size;
@@ -47,12 +56,14 @@ export class ByteMap<T> {
 
   /** The value under the key bytes[start, end); `hash` is its hashBytes. */
   get(bytes: Uint8Array, start: number, end: number, hash: number): T | undefined {
-    return this.#slots[this.#find(bytes, start, end, hash)]?.value;
+    const entry = this.#slots[find(this.#slots, bytes, start, end, hash)];
+    if (entry !== undefined) return entry.value;
+    return this.#old?.[find(this.#old, bytes, start, end, hash)]?.value;
   }
 
   set(bytes: Uint8Array, start: number, end: number, hash: number, value: T): void {
-    const slot = this.#find(bytes, start, end, hash);
-    const there = this.#slots[slot];
+    const slot = find(this.#slots, bytes, start, end, hash);
+    const there = this.#slots[slot] ?? this.#old?.[find(this.#old, bytes, start, end, hash)];
     if (there) {
       there.value = value;
       return;
@@ -61,13 +72,18 @@ export class ByteMap<T> {
     key.set(bytes.subarray(start, end));
     this.#slots[slot] = { hash, key, value };
     this.#size += 1;
-    if (this.#size * 2 > this.#slots.length) this.#rehash();
+    if (this.#old !== undefined) this.#move(MOVED_PER_KEY);
+    if (this.#size * 2 > this.#slots.length) this.#grow();
   }
 
   /** Whether there was something to remove. */
   delete(bytes: Uint8Array, start: number, end: number, hash: number): boolean {
-    let gap = this.#find(bytes, start, end, hash);
-    if (!this.#slots[gap]) return false;
+    const isOld = this.#deleteOld(bytes, start, end, hash);
+    let gap = find(this.#slots, bytes, start, end, hash);
+    if (!this.#slots[gap]) {
+      if (isOld) this.#size -= 1;
+      return isOld;
+    }
     this.#slots[gap] = undefined;
     this.#size -= 1;
     for (let slot = (gap + 1) & this.#mask; ; slot = (slot + 1) & this.#mask) {
@@ -101,36 +117,72 @@ export class ByteMap<T> {
     this.#slots = new Array<Entry<T> | undefined>(SLOTS_AT_FIRST).fill(undefined);
     this.#mask = SLOTS_AT_FIRST - 1;
     this.#size = 0;
+    this.#old = undefined;
   }
 
   /** Keys (as UTF-8) and values, in no order. The map must not change meanwhile. */
   *entries(): IterableIterator<[string, T]> {
-    for (const entry of this.#slots) if (entry) yield [entry.key.toString(), entry.value];
+    for (const { key, value } of this.#entries()) yield [key.toString(), value];
   }
 
   *values(): IterableIterator<T> {
-    for (const entry of this.#slots) if (entry) yield entry.value;
+    for (const { value } of this.#entries()) yield value;
   }
 
-  /** The slot that holds the key, or the free one where it would go. */
-  #find(bytes: Uint8Array, start: number, end: number, hash: number): number {
-    const slots = this.#slots;
-    for (let slot = hash & this.#mask; ; slot = (slot + 1) & this.#mask) {
-      const entry = slots[slot];
-      if (!entry || (entry.hash === hash && isSame(entry.key, bytes, start, end))) return slot;
+  *#entries(): IterableIterator<Entry<T>> {
+    for (const entry of this.#slots) if (entry) yield entry;
+    const old = this.#old ?? [];
+    for (let slot = this.#moved; slot < old.length; slot += 1) {
+      const entry = old[slot];
+      if (entry && entry !== GONE) yield entry;
     }
   }
 
-  #rehash(): void {
-    const old = this.#slots;
-    this.#slots = new Array<Entry<T> | undefined>(old.length * 2).fill(undefined);
+  #deleteOld(bytes: Uint8Array, start: number, end: number, hash: number): boolean {
+    if (this.#old === undefined) return false;
+    const slot = find(this.#old, bytes, start, end, hash);
+    if (!this.#old[slot]) return false;
+    this.#old[slot] = GONE; // Others may stand behind it.
+    return true;
+  }
+
+  #grow(): void {
+    this.#move(Number.POSITIVE_INFINITY); // There is nothing left, unless keys came and went.
+    this.#old = this.#slots;
+    this.#moved = 0;
+    this.#slots = new Array<Entry<T> | undefined>(this.#old.length * 2).fill(undefined);
     this.#mask = this.#slots.length - 1;
-    for (const entry of old) {
-      if (!entry) continue;
+    if (this.#old.length <= MOVED_AT_ONCE) this.#move(MOVED_AT_ONCE);
+  }
+
+  /** Moves what stands in so many of the old slots. */
+  #move(count: number): void {
+    const old = this.#old;
+    if (old === undefined) return;
+    const end = Math.min(old.length, this.#moved + count);
+    for (; this.#moved < end; this.#moved += 1) {
+      const entry = old[this.#moved];
+      if (!entry || entry === GONE) continue;
       let slot = entry.hash & this.#mask;
       while (this.#slots[slot]) slot = (slot + 1) & this.#mask;
       this.#slots[slot] = entry;
     }
+    if (end === old.length) this.#old = undefined;
+  }
+}
+
+/** The slot that holds the key, or the free one where it would go. */
+function find(
+  slots: readonly (Entry<unknown> | undefined)[],
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  hash: number,
+): number {
+  const mask = slots.length - 1;
+  for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
+    const entry = slots[slot];
+    if (!entry || (entry.hash === hash && isSame(entry.key, bytes, start, end))) return slot;
   }
 }
 

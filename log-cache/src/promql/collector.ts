@@ -19,6 +19,7 @@ import {
   NamedParts,
 } from '@standpipe/protos';
 import type { Cursor } from '../cursor.ts';
+import { LABELS_WORK, mapInTurns } from './in-turns.ts';
 import { Labels } from './labels.ts';
 import { LOG_LINES, LOG_TYPE } from './log-lines.ts';
 import type { Matcher } from './matcher.ts';
@@ -26,7 +27,7 @@ import { METRIC_NAME, sanitised } from './names.ts';
 import { type Name, type Outside, Outsides, SERIES_MAX } from './outsides.ts';
 import { PartIds, textOf, tooMany } from './part-ids.ts';
 import { SampleList } from './sample-list.ts';
-import type { Selection, Series, SeriesType } from './series.ts';
+import type { Pace, Selection, Series, SeriesType } from './series.ts';
 
 const WORD = 2 ** 32;
 
@@ -95,8 +96,13 @@ export class Collector {
   }
 
   /** What was collected; nothing may be added any more. */
-  take(): Series[] {
-    return [...this.#series.values()].map((list) => list.series());
+  take(pace: Pace): Promise<Series[]> {
+    return mapInTurns(
+      pace,
+      this.#series.values(),
+      () => LABELS_WORK,
+      (list) => list.series(),
+    );
   }
 
   #canHave(kind: number, timeMs: number): boolean {

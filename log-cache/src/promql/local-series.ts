@@ -37,7 +37,7 @@ export class LocalSeries implements SeriesSource {
       if (!isAsked) continue;
       await this.#walk(id, { selection, collector, pace });
     }
-    return { series: collector.take(), unreachable: [] };
+    return { series: await collector.take(pace), unreachable: [] };
   }
 
   async #walk(

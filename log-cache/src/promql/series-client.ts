@@ -140,7 +140,7 @@ async function selectByPages(
       await readPages(client, id, { selection, collector, ...how });
     }
   }
-  return { series: collector.take(), unreachable: [] };
+  return { series: await collector.take(how.pace), unreachable: [] };
 }
 
 async function readPages(

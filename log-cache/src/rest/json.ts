@@ -91,13 +91,16 @@ async function writtenMeta(
   writeEntry: WriteEntry,
 ): Promise<Buffer> {
   const writer = new JsonWriter().constant(META);
+  const pieces: Buffer[] = []; // One buffer for all would be copied whole each time that it grows.
   let separator = NOTHING;
   await writeInSlices(await inOrder(sources.keys()), (id) => {
     writer.constant(separator).string(id);
     writeEntry(writer, sources.get(id) as MetaInfo); // Each is there.
     separator = COMMA;
+    if (writer.byteLength >= SLICE_BYTES) pieces.push(writer.take());
   });
-  return writer.constant(END_OF_META).take();
+  pieces.push(writer.constant(END_OF_META).take());
+  return joined(pieces);
 }
 
 function writeMetaEntry(writer: JsonWriter, info: MetaInfo): void {
