@@ -128,7 +128,7 @@ function answered(
     await write(selected, text, pace);
     if (unreachable.length > 0) text.add(`,"warnings":${jsonText(warningsOf(unreachable))}`);
     text.add('}\n');
-    return { body: text.take(), unreachable };
+    return { body: await text.take(), unreachable };
   });
 }
 

@@ -3,6 +3,7 @@
  * size, with turns for others in between, and no more of it than a message of the log cache may have.
  */
 
+import { joined } from '../joined.ts';
 import { LOG_CACHE_MESSAGE_BYTES, tooLarge } from '../message-limit.ts';
 import type { Pace } from './series.ts';
 
@@ -66,9 +67,10 @@ export class JsonChunks {
     return this.#pace.pause();
   }
 
-  take(): Buffer {
+  /** All of it; put together in turns as well. */
+  take(): Promise<Buffer> {
     this.#flush();
-    return Buffer.concat(this.#buffers);
+    return joined(this.#buffers);
   }
 
   #flush(): void {

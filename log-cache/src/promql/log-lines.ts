@@ -8,6 +8,7 @@
  * differences are worth anything.
  */
 
+import { LABELS_WORK } from './in-turns.ts';
 import { SampleList } from './sample-list.ts';
 import type { Pace, Selection, Series } from './series.ts';
 
@@ -50,5 +51,6 @@ export async function cumulated(series: Series, selection: Selection, pace: Pace
     if (pace.isDue(1)) await pace.pause();
   }
   pace.hold(-times.length);
+  if (pace.isDue(LABELS_WORK)) await pace.pause();
   return total.series();
 }

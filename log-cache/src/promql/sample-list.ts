@@ -3,7 +3,10 @@
 import type { Labels } from './labels.ts';
 import type { Series, SeriesType } from './series.ts';
 
-/** Few: a query may find tens of thousands of series that have one. */
+/**
+ * Few: a query may find tens of thousands of series that have one. So few stand in the heap, as long
+ * as nobody makes a view of them; each view costs the collector as much as a buffer of its own.
+ */
 const CAPACITY_AT_FIRST = 8;
 
 export class SampleList {
@@ -48,8 +51,8 @@ export class SampleList {
       labels: this.labels,
       type: this.type,
       unit: this.unit,
-      times: this.#times.subarray(0, this.#count),
-      values: this.#values.subarray(0, this.#count),
+      times: firstOf(this.#times, this.#count),
+      values: firstOf(this.#values, this.#count),
     };
   }
 
@@ -61,4 +64,8 @@ export class SampleList {
     this.#times = times;
     this.#values = values;
   }
+}
+
+function firstOf(column: Float64Array, count: number): Float64Array {
+  return count <= CAPACITY_AT_FIRST ? column.slice(0, count) : column.subarray(0, count);
 }
