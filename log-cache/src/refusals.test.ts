@@ -17,7 +17,7 @@ test('says why its node can not be reached, to who reads and to who queries', as
   t.is(read.status, 503);
   t.regex(read.body.message ?? '', AWAY);
   const query = await answer(`${front}/query?query=a`);
-  t.is(query.status, 500);
+  t.is(query.status, 503);
   t.regex(query.body.error ?? '', AWAY);
 });
 
