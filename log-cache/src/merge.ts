@@ -130,7 +130,7 @@ class Run {
 }
 
 /** An envelope's bytes with its tags sorted: each owner may have put them in another order. */
-function fieldsOf(envelope: Buffer): string {
+export function fieldsOf(envelope: Buffer): string {
   const reader = new FieldReader().over(envelope, 0, envelope.length);
   const tags: string[] = [];
   let others = '';
