@@ -13,7 +13,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { dial, readTls } from '@standpipe/plumbing';
 import { ingressService, nowNanoseconds } from '@standpipe/protos';
-import { encodeBatch, longOf } from '@standpipe/protos/testing';
+import { encodeBatch, longOf, randomFrom } from '@standpipe/protos/testing';
 import type { ManagedProcess } from '../../process.ts';
 import { type Flow, measure, warmUp } from '../flow.ts';
 import { load, measured, reader } from '../flows.ts';
@@ -27,6 +27,7 @@ const PER_MESSAGE = 1000;
 const CACHE_BYTES = 256 * 2 ** 20;
 const LONG_LINES = 16;
 const LONG_BYTES = 60 * 1024;
+const FIRST_LETTER = 97;
 const META = '/logcache.v1.Egress/Meta';
 
 type Ask = () => Promise<unknown>;
@@ -83,8 +84,8 @@ async function start(
 
 /** Lines that are as long as an agent takes, of letters at random, for which an expression needs longest. */
 async function sendLong(stage: Stage, doppler: ManagedProcess): Promise<void> {
-  const letters = (index: number): number => 97 + ((index * 7919 + ((index * index) >> 3)) % 26);
-  const payload = Buffer.from(Array.from({ length: LONG_BYTES }, (_, index) => letters(index)));
+  const random = randomFrom(1);
+  const payload = Buffer.from(Array.from({ length: LONG_BYTES }, () => FIRST_LETTER + random(26)));
   const now = nowNanoseconds();
   const batch = encodeBatch(
     Array.from({ length: LONG_LINES }, (_, line) => {
