@@ -2,6 +2,7 @@
 
 import type { PartialParse, SyntaxNode } from '@lezer/common';
 import { parser } from '@prometheus-io/lezer-promql';
+import { TOO_DEEP } from './depth.ts';
 import { Mistake } from './errors.ts';
 import { mistakeAt } from './tokens.ts';
 
@@ -38,6 +39,8 @@ export function treeOf(text: string): SyntaxNode {
     }
   } catch (error) {
     if (error instanceof Mistake) throw error;
+    // The parser makes its tree by calling itself, and how much a call takes differs from run to run.
+    if (error instanceof RangeError) throw new Mistake(0, TOO_DEEP);
     const [, at] = /^No parse at (\d+)$/.exec(String((error as Error).message)) ?? []; // Whatever else it is, it has a message or is thrown on.
     if (at === undefined) throw error;
     throw mistakeAt(text, Number(at));
