@@ -7,7 +7,7 @@
  *     npm run bench -- suite profile       the suite and the profile, without micro-benchmarks
  *     npm run bench -- profile             where the hot processes spend their time
  *
- *     --seconds N    how long each figure is measured: half a second, in the suite 3
+ *     --seconds N    how long each figure is measured: 0.4 s, in the suite 3
  *     --rate X       the suite at X times its rates, for a slow machine
  *     --json         one JSON text at the end, instead of lines
  *     --write        keeps the figures, and puts the tables into docs/benchmarks.md and docs/scaling.md;
@@ -56,6 +56,7 @@ const { values, positionals } = parseArgs({
 });
 const PROFILE = 'profile';
 const SUITE = 'suite';
+const MICRO_SECONDS = 0.4;
 const micros = microBenchmarks();
 refuseMistakes();
 
@@ -121,13 +122,14 @@ async function runMicros(words, results) {
     }
     say(['', file]);
     const isNamed = words.length > 0;
-    if (module.main) await module.main({ seconds: Number(values.seconds ?? 0.5), isNamed });
+    if (module.main)
+      await module.main({ seconds: Number(values.seconds ?? MICRO_SECONDS), isNamed });
     else await runMicro({ name, module }, results);
   }
 }
 
 async function runMicro({ name, module }, results) {
-  for (const one of await measureMicro(module, Number(values.seconds ?? 0.5) * 1000)) {
+  for (const one of await measureMicro(module, Number(values.seconds ?? MICRO_SECONDS) * 1000)) {
     const cost = `${one.micros.toFixed(3).padStart(9)} CPU-µs per ${one.unit}`;
     say([`  ${one.name.padEnd(58)} ${cost}`]);
     results.micros.push({ benchmark: name, ...one });

@@ -8,6 +8,7 @@ const RATE = { lean: 20_000, cf: 10_000 };
 export const syslog: Scenario = {
   name: 'syslog',
   about: 'syslog adapter: drains of 50 apps over TCP',
+  shapes: ['lean'],
   async play(options) {
     const flow = only(await toDrains(options.stage, options.shape), 'syslog-adapter');
     return [await besideFloor(options, flow, { perSecond: RATE[options.shape] })];
