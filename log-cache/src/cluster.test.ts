@@ -8,7 +8,7 @@ import { Clients } from './clients.ts';
 import { ClusterReader } from './cluster.ts';
 import { createClusterReader, createLogCache, MembershipError } from './log-cache.ts';
 import { readRequest } from './reader.ts';
-import { batchOf, line, metricOf, numbers, testStore, times } from './testing.ts';
+import { batchOf, line, metricOf, numbers, testStore, times, told } from './testing.ts';
 import { both, cluster, OF_SHARD_0, OF_SHARD_1, silent } from './testing-cluster.ts';
 
 test('stores what it owns and sends the rest to its owner', async (t) => {
@@ -84,8 +84,8 @@ test('adds up the meta of all zones', async (t) => {
   const { sources, unreachable } = await reader.meta(false);
   t.deepEqual(unreachable, []);
   t.is(sources.size, 2);
-  t.like(sources.get(OF_SHARD_0), { count: 3, expired: 0, oldest: 1n, newest: 6n });
-  t.like(sources.get(OF_SHARD_1), { count: 2, expired: 0, oldest: 7n, newest: 9n });
+  t.deepEqual(told(sources.get(OF_SHARD_0)), { count: 3, expired: 0, oldest: 1n, newest: 6n });
+  t.deepEqual(told(sources.get(OF_SHARD_1)), { count: 2, expired: 0, oldest: 7n, newest: 9n });
   const own = await nodes[1]?.cache.reader.meta(true);
   t.deepEqual([...(own?.sources.keys() ?? [])], [OF_SHARD_1]);
 });

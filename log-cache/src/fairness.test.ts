@@ -1,7 +1,7 @@
 import { randomFrom } from '@standpipe/protos/testing';
 import test from 'ava';
 import type { Store } from './store.ts';
-import { batchOf, counter, type EnvelopeInit, line, testStore } from './testing.ts';
+import { batchOf, counter, type EnvelopeInit, line, testStore, told } from './testing.ts';
 
 const KIB = 1024;
 const OTHERS = 100;
@@ -68,7 +68,7 @@ test('keeps a source within its bytes, and gives up what came to it first', (t) 
     t.true(store.usedBytes <= maxBytesPerSource + 8 * KIB, String(store.usedBytes));
   }
   t.is(store.meta().get('quiet')?.count, 50);
-  const { count = 0, expired = 0, newest } = store.meta().get('busy') ?? {};
+  const { count, expired, newest } = told(store.meta().get('busy'));
   t.true(count > 1000, String(count));
   t.is(count + expired, 5000);
   t.is(newest, 49n);
@@ -77,7 +77,7 @@ test('keeps a source within its bytes, and gives up what came to it first', (t) 
 test('refuses an envelope larger than all that a source may take, and counts it', (t) => {
   const { store, put } = testStore({ maxBytesPerSource: 16 * KIB });
   put(line('a', 1), { ...line('a', 2), instance_id: 'x'.repeat(20 * KIB) }, line('a', 3));
-  t.is(store.meta().get('a')?.newest, 3n);
+  t.is(told(store.meta().get('a')).newest, 3n);
   t.is(store.size + store.expired, 3);
 });
 

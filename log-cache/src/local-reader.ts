@@ -17,7 +17,7 @@ import { BatchBuilder, nowNanoseconds, PackedBatch } from '@standpipe/protos';
 import { AnswersInFlight } from './answers-in-flight.ts';
 import type { Cursor } from './cursor.ts';
 import { joined } from './joined.ts';
-import type { MetaInfo } from './meta-info.ts';
+import { MetaTable } from './meta-table.ts';
 import { egressMetric } from './metrics.ts';
 import { SlowFilterError } from './pattern.ts';
 import { canceled } from './read-error.ts';
@@ -48,6 +48,7 @@ export class LocalReader implements Reader {
   readonly #turns = new Turns();
 
   readonly #searchMs: number;
+  readonly #sliceMs: number | undefined;
   readonly #answers: AnswersInFlight;
 
   constructor(options: {
@@ -55,11 +56,14 @@ export class LocalReader implements Reader {
     readonly metrics: Metrics;
     /** How long a search may take in all, others' turns included. Default 4 s. */
     readonly searchMs?: number;
+    /** How long meta goes on before others are served. Default 4 ms. */
+    readonly sliceMs?: number;
     /** Bounds what is gathered for all who read at a time. */
     readonly answers?: AnswersInFlight;
   }) {
     this.#store = options.store;
     this.#searchMs = options.searchMs ?? SEARCH_MS_MAX;
+    this.#sliceMs = options.sliceMs;
     this.#answers = options.answers ?? new AnswersInFlight();
     this.#egress = egressMetric(options.metrics);
   }
@@ -72,11 +76,13 @@ export class LocalReader implements Reader {
   }
 
   async meta(_localOnly = true): Promise<MetaResult> {
-    const sources = new Map<string, MetaInfo>();
-    const slice = new Slice();
+    // Those that are there now: one that is forgotten in a pause may come anew, and is told once.
+    const all = [...this.#store.sources];
+    const sources = new MetaTable(all.length);
+    const slice = new Slice(this.#sliceMs);
     slice.begin();
-    for (const source of this.#store.sources) {
-      sources.set(source.id, source.meta()); // Before the pause, in which it may be forgotten.
+    for (const source of all) {
+      if (source.count > 0) sources.add(source.id, source.meta());
       if (!slice.isOver(0)) continue;
       await this.#turns.next();
       slice.begin();

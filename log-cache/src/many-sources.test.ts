@@ -7,8 +7,9 @@ import test from 'ava';
 import { Clients } from './clients.ts';
 import { ClusterReader } from './cluster.ts';
 import { mergeMeta } from './merge-meta.ts';
-import { MetaInfo } from './meta-info.ts';
+import type { MetaInfo } from './meta-info.ts';
 import { decodeMetaResponse, encodeMetaResponse } from './meta-message.ts';
+import { metaOf } from './testing.ts';
 import { silent } from './testing-cluster.ts';
 import { CountedTurns } from './testing-turns.ts';
 
@@ -18,7 +19,7 @@ const TURNS_MIN = 4;
 
 function known(count = COUNT): Map<string, MetaInfo> {
   const info = { count: 3, expired: 1, oldest: 5n, newest: 1_700_000_000_123_456_789n };
-  return new Map(Array.from({ length: count }, (_, n) => [`source-${n}`, MetaInfo.of(info)]));
+  return new Map(Array.from({ length: count }, (_, n) => [`source-${n}`, metaOf(info)]));
 }
 
 test.serial('what a node tells of many sources is read in turns', async (t) => {

@@ -5,7 +5,7 @@
  * served.
  */
 
-import type { MetaInfo } from './meta-info.ts';
+import { type MetaInfo, sumOf } from './meta-info.ts';
 import { Slice } from './slice.ts';
 import type { Turns } from './turns.ts';
 
@@ -21,7 +21,7 @@ export async function mergeMeta(
   for (const map of maps) {
     for (const [id, info] of map) {
       const other = merged.get(id);
-      merged.set(id, other ? other.plus(info) : info);
+      merged.set(id, other ? sumOf(other, info) : info);
       if (!slice.isOver(0)) continue;
       await turns.next();
       slice.begin();

@@ -1,6 +1,6 @@
 import test from 'ava';
 import { writtenOnce } from './meta-bytes.ts';
-import { MetaInfo } from './meta-info.ts';
+import { metaOf } from './testing.ts';
 
 test('writes each map once, and another one anew', async (t) => {
   let count = 0;
@@ -8,7 +8,7 @@ test('writes each map once, and another one anew', async (t) => {
     count += 1;
     return Buffer.from([...sources.keys()].join());
   });
-  const info = MetaInfo.of({ count: 1, expired: 0, oldest: 1n, newest: 1n });
+  const info = metaOf({ count: 1, expired: 0, oldest: 1n, newest: 1n });
   const [one, other] = [new Map([['a', info]]), new Map([['b', info]])];
   t.is(bytesOf(one), bytesOf(one));
   t.is(String(await bytesOf(other)), 'b');

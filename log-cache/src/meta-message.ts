@@ -10,7 +10,7 @@
 import { encodeVarint, encodeVarint64, FieldReader, varintSize } from '@standpipe/protos';
 import { MalformedError } from './messages.ts';
 import { writeInSlices } from './meta-bytes.ts';
-import { MetaInfo, type MetaWords } from './meta-info.ts';
+import type { MetaInfo } from './meta-info.ts';
 import { Slice } from './slice.ts';
 import type { Turns } from './turns.ts';
 
@@ -58,15 +58,15 @@ export async function decodeMetaResponse(
 ): Promise<Map<string, MetaInfo>> {
   const sources = new Map<string, MetaInfo>();
   const fields = new FieldReader().over(bytes, 0, bytes.length);
-  const entry = new FieldReader();
-  const info = new InfoReader();
+  const readers = { entry: new FieldReader(), info: new FieldReader() };
   const slice = new Slice();
   let end = 0;
   slice.begin();
   while (fields.next()) {
     end = wholeEnd(bytes, fields);
     if (!isBytes(fields, ENTRY_TAG)) continue;
-    readEntry(bytes, entry.over(bytes, fields.start, fields.end), info, sources);
+    readers.entry.over(bytes, fields.start, fields.end);
+    readEntry(bytes, readers, sources);
     if (!slice.isOver(0)) continue;
     await turns.next();
     slice.begin();
@@ -75,56 +75,48 @@ export async function decodeMetaResponse(
   return sources;
 }
 
-function readEntry(
-  bytes: Buffer,
-  entry: FieldReader,
-  info: InfoReader,
-  sources: Map<string, MetaInfo>,
-): void {
+interface Readers {
+  readonly entry: FieldReader;
+  readonly info: FieldReader;
+}
+
+/** An info that is being read. */
+type Draft = { -readonly [Field in keyof MetaInfo]: MetaInfo[Field] };
+
+function readEntry(bytes: Buffer, readers: Readers, sources: Map<string, MetaInfo>): void {
+  const { entry } = readers;
   let id = '';
-  info.clear();
+  const info: Draft = {
+    count: 0,
+    expired: 0,
+    oldestHigh: 0,
+    oldestLow: 0,
+    newestHigh: 0,
+    newestLow: 0,
+  };
   while (entry.next()) {
     wholeEnd(bytes, entry);
     if (isBytes(entry, KEY_TAG)) id = bytes.toString('utf8', entry.start, entry.end);
-    else if (isBytes(entry, VALUE_TAG)) info.read(bytes, entry.start, entry.end);
+    else if (isBytes(entry, VALUE_TAG)) {
+      readInfo(bytes, readers.info.over(bytes, entry.start, entry.end), info);
+    }
   }
-  sources.set(id, new MetaInfo(info));
+  sources.set(id, info);
 }
 
-/** Reads one info after another into the same fields. */
-class InfoReader implements MetaWords {
-  count = 0;
-  expired = 0;
-  oldestHigh = 0;
-  oldestLow = 0;
-  newestHigh = 0;
-  newestLow = 0;
-  readonly #fields = new FieldReader();
-
-  clear(): void {
-    this.count = 0;
-    this.expired = 0;
-    this.oldestHigh = 0;
-    this.oldestLow = 0;
-    this.newestHigh = 0;
-    this.newestLow = 0;
-  }
-
-  read(bytes: Buffer, start: number, end: number): void {
-    const fields = this.#fields.over(bytes, start, end);
-    while (fields.next()) {
-      wholeEnd(bytes, fields);
-      const { high, low } = fields;
-      const tag = (fields.field << 3) | fields.wireType;
-      if (tag === COUNT_TAG) this.count = (high | 0) * WORD + low;
-      else if (tag === EXPIRED_TAG) this.expired = (high | 0) * WORD + low;
-      else if (tag === OLDEST_TAG) {
-        this.oldestHigh = high | 0;
-        this.oldestLow = low;
-      } else if (tag === NEWEST_TAG) {
-        this.newestHigh = high | 0;
-        this.newestLow = low;
-      }
+function readInfo(bytes: Buffer, fields: FieldReader, into: Draft): void {
+  while (fields.next()) {
+    wholeEnd(bytes, fields);
+    const high = fields.high | 0;
+    const tag = (fields.field << 3) | fields.wireType;
+    if (tag === COUNT_TAG) into.count = high * WORD + fields.low;
+    else if (tag === EXPIRED_TAG) into.expired = high * WORD + fields.low;
+    else if (tag === OLDEST_TAG) {
+      into.oldestHigh = high;
+      into.oldestLow = fields.low | 0;
+    } else if (tag === NEWEST_TAG) {
+      into.newestHigh = high;
+      into.newestLow = fields.low | 0;
     }
   }
 }

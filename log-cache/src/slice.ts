@@ -20,11 +20,16 @@ const LOOKS_MAX = 256;
 const WORK_MAX = 50_000;
 
 export class Slice {
+  readonly #sliceMs: number;
   #startMs = 0;
   /** As of the last time that the clock was asked. */
   #elapsedMs = 0;
   #looks = 0;
   #work = 0;
+
+  constructor(sliceMs: number = SLICE_MS) {
+    this.#sliceMs = sliceMs;
+  }
 
   begin(): void {
     this.#startMs = performance.now();
@@ -39,7 +44,7 @@ export class Slice {
       this.#work = work;
       this.#elapsedMs = performance.now() - this.#startMs;
     }
-    return this.#elapsedMs >= SLICE_MS;
+    return this.#elapsedMs >= this.#sliceMs;
   }
 
   /** Lets work that is over, but amid a run, go on for a while; throws a ReadError after that. */

@@ -21,7 +21,7 @@ import type { Batch } from '@standpipe/protos';
 import { type Arena, bytesOf, local, NONE } from './arena.ts';
 import type { Folder } from './folder.ts';
 import { Lane } from './lane.ts';
-import { MetaInfo } from './meta-info.ts';
+import type { MetaInfo } from './meta-info.ts';
 import { isMetric, type Pools } from './pool.ts';
 import { type Ranked, UNRANKED } from './ranks.ts';
 import { type Room, Timeline } from './timeline.ts';
@@ -108,14 +108,14 @@ export class Source implements Ranked, Room {
     const last = this.timeline.last();
     const oldest = arena.words(first);
     const newest = arena.words(last);
-    return new MetaInfo({
+    return {
       count: this.count,
       expired: this.expired,
       oldestHigh: oldest[local(first)] as number,
-      oldestLow: (oldest[local(first) + 1] as number) >>> 0,
+      oldestLow: oldest[local(first) + 1] as number,
       newestHigh: newest[local(last)] as number,
-      newestLow: (newest[local(last) + 1] as number) >>> 0,
-    });
+      newestLow: newest[local(last) + 1] as number,
+    };
   }
 
   /** Keeps one envelope of the batch that the folder has open; false, if there is no memory. */

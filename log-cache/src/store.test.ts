@@ -10,6 +10,7 @@ import {
   numbers,
   testStore,
   times,
+  told,
 } from './testing.ts';
 
 const KIB = 1024;
@@ -35,14 +36,14 @@ test('keeps negative, zero and future timestamps in their order', async (t) => {
   put(...all.map((time, index) => line('a', time, index)));
   const batch = await read('a', { startTime: -(2n ** 63n), endTime: END });
   t.deepEqual(numbers(batch), [2, 6, 3, 1, 4, 5, 0]);
-  t.like(store.meta().get('a'), { oldest: -(2n ** 63n), newest: END - 1n });
+  t.like(told(store.meta().get('a')), { oldest: -(2n ** 63n), newest: END - 1n });
 });
 
 test('forgets the oldest of a full source, and counts it', async (t) => {
   const { store, put, read, metrics } = testStore({ maxPerSource: 3 });
   put(line('a', 1), line('a', 4), line('a', 3), line('b', 1), line('a', 2), line('a', 5));
   t.deepEqual(times(await read('a')), [3, 4, 5]);
-  t.like(store.meta().get('a'), { count: 3, expired: 2, oldest: 3n, newest: 5n });
+  t.deepEqual(told(store.meta().get('a')), { count: 3, expired: 2, oldest: 3n, newest: 5n });
   t.is(store.expired, 2);
   t.is(metricOf(metrics, 'log_cache_expired'), 2);
   t.is(metricOf(metrics, 'log_cache_ingress'), 6);
@@ -219,7 +220,8 @@ for (const seed of [1, 2, 3, 5, 8, 13]) {
     }
     t.is(store.size + store.expired, put);
     let size = 0;
-    for (const [source, { count, expired, oldest, newest }] of store.meta()) {
+    for (const [source, info] of store.meta()) {
+      const { count, expired, oldest, newest } = told(info);
       size += count;
       t.true(count + expired <= (putOf.get(source) ?? 0));
       const all = await readAll(store, source);
@@ -264,7 +266,7 @@ for (const seed of [1, 2, 3]) {
           source,
         );
         const timesHeld = numbersHeld.map((n) => times.get(n) ?? 0);
-        t.like(store.meta().get(source), {
+        t.like(told(store.meta().get(source)), {
           count: last.length,
           expired: all.length - last.length,
           oldest: BigInt(timesHeld[0] ?? 0),

@@ -1,9 +1,17 @@
 /** What several tests of this workspace need: batches made of little, and what came out of them. */
 
 import { Metrics } from '@standpipe/plumbing';
-import { Batch, loggregator, type PackedBatch, scanBatch } from '@standpipe/protos';
+import {
+  Batch,
+  joinTime,
+  loggregator,
+  type PackedBatch,
+  scanBatch,
+  splitTime,
+} from '@standpipe/protos';
 import { encodeBatch, longOf, numberedLog } from '@standpipe/protos/testing';
 import { LocalReader } from './local-reader.ts';
+import type { MetaInfo } from './meta-info.ts';
 import { type ReadRequest, readRequest } from './reader.ts';
 import { Store, type StoreOptions } from './store.ts';
 
@@ -70,6 +78,34 @@ export function times(batch: PackedBatch): number[] {
   return decoded(batch).map(({ timestamp }) => Number(timestamp));
 }
 
+/** With times as BigInts, as tests like to write them. */
+export interface Told {
+  readonly count: number;
+  readonly expired: number;
+  readonly oldest: bigint;
+  readonly newest: bigint;
+}
+
+const NOTHING: Told = { count: 0, expired: 0, oldest: 0n, newest: 0n };
+
+export function metaOf({ count, expired, oldest, newest }: Told): MetaInfo {
+  return {
+    count,
+    expired,
+    oldestHigh: splitTime(oldest).high,
+    oldestLow: splitTime(oldest).low | 0,
+    newestHigh: splitTime(newest).high,
+    newestLow: splitTime(newest).low | 0,
+  };
+}
+
+/** What is told of a source; of one that is not there, that it never had anything. */
+export function told(info: MetaInfo = metaOf(NOTHING)): Told {
+  const { count, expired, oldestHigh, oldestLow, newestHigh, newestLow } = info;
+  const oldest = joinTime(oldestHigh, oldestLow);
+  return { count, expired, oldest, newest: joinTime(newestHigh, newestLow) };
+}
+
 export interface TestStore {
   readonly store: Store;
   readonly reader: LocalReader;
@@ -80,12 +116,20 @@ export interface TestStore {
 }
 
 export function testStore(
-  options: Omit<StoreOptions, 'metrics'> & { readonly searchMs?: number } = {},
+  options: Omit<StoreOptions, 'metrics'> & {
+    readonly searchMs?: number;
+    readonly sliceMs?: number;
+  } = {},
 ): TestStore {
-  const { searchMs = 60_000, ...rest } = options; // A busy machine is no reason to fail.
+  const { searchMs = 60_000, sliceMs, ...rest } = options; // A busy machine is no reason to fail.
   const metrics = new Metrics({ origin: 'test' });
   const store = new Store({ memoryLimitBytes: 4 * 2 ** 20, ...rest, metrics });
-  const reader = new LocalReader({ store, metrics, searchMs });
+  const reader = new LocalReader({
+    store,
+    metrics,
+    searchMs,
+    ...(sliceMs !== undefined && { sliceMs }),
+  });
   return {
     store,
     reader,

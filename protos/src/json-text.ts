@@ -49,13 +49,20 @@ export function constantText(text: string): ConstantText {
 }
 
 export class JsonText {
-  #chunk: Buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES);
-  #view: DataView = viewOf(this.#chunk);
+  #chunk: Buffer;
+  #view: DataView;
   /** What strings and payloads are in. */
-  #source: Uint8Array = this.#chunk;
-  #sourceView: DataView = this.#view;
+  #source: Uint8Array;
+  #sourceView: DataView;
   #start = 0;
   #at = 0;
+
+  constructor(sizeBytes: number = CHUNK_BYTES) {
+    this.#chunk = Buffer.allocUnsafeSlow(sizeBytes);
+    this.#view = viewOf(this.#chunk);
+    this.#source = this.#chunk;
+    this.#sourceView = this.#view;
+  }
 
   /** How many bytes have been written since the last `take`. */
   get byteLength(): number {

@@ -63,7 +63,7 @@ const COMMA = 0x2c;
 const CLOSING_BRACE = 0x7d;
 
 export class JsonWriter {
-  readonly #text = new JsonText();
+  readonly #text: JsonText;
   readonly #frames = new FieldReader();
   readonly #parts = new EnvelopeParts();
   readonly #log = new LogParts();
@@ -75,6 +75,11 @@ export class JsonWriter {
   readonly #gaugeValue = new GaugeValueParts();
   /** The bytes of the envelope that is being written. */
   #bytes: Uint8Array = new Uint8Array(0);
+
+  /** With the size of what is to be written, if it is known to be large or small. */
+  constructor(sizeBytes?: number) {
+    this.#text = new JsonText(sizeBytes);
+  }
 
   /** How many bytes have been written since the last `take`. */
   get byteLength(): number {

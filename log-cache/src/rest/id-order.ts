@@ -1,7 +1,7 @@
 /**
  * Source ids in the order of their code points, as keys of JSON are written.
  *
- *     key     │ 7 bits │ 7 bits │ 7 bits │ 7 bits │ 7 bits │ index │      a number below 2^53
+ *     key     │ 7 bits │ 7 bits │ 7 bits │ 7 bits │ 7 bits │  row  │      a number below 2^53
  *               the first five letters                       which id
  *
  * To compare a hundred thousand strings with each other takes a tenth of a second. So their first
@@ -13,22 +13,22 @@ import { Slice } from '../slice.ts';
 
 const LETTERS = 5;
 const LETTER = 128;
-/** Room for the index beside five letters, and beside four. */
+/** Room for the row beside five letters, and beside four. */
 const FEW = 2 ** 18;
 const MANY = 2 ** 25;
 /** How many are sorted at once. */
 const PIECE = 4096;
 
-/** In slices, between which others are served: there may be a million of them. */
-export async function inOrder(ids: Iterable<string>): Promise<readonly string[]> {
-  const all = [...ids];
+/** The rows of the ids, in the order of these; in slices, for there may be a million of them. */
+export async function inOrder(ids: readonly string[]): Promise<Uint32Array> {
+  const { length } = ids;
   const slice = new Slices();
-  if (all.length > MANY) return mergeSorted(all, orderOf(all), slice);
-  const letters = all.length > FEW ? LETTERS - 1 : LETTERS;
-  const room = all.length > FEW ? MANY : FEW;
-  const keys = new Float64Array(all.length);
-  for (let index = 0; index < keys.length; index += 1) {
-    keys[index] = prefixOf(all[index] as string, letters) * room + index; // As many as there are ids.
+  if (length > MANY) return sortedSlowly(ids, Uint32Array.from(ids.keys()), slice);
+  const letters = length > FEW ? LETTERS - 1 : LETTERS;
+  const room = length > FEW ? MANY : FEW;
+  const keys = new Float64Array(length);
+  for (let row = 0; row < length; row += 1) {
+    keys[row] = prefixOf(ids[row] as string, letters) * room + row; // As many as there are ids.
     if (slice.isOver()) await slice.next();
   }
   // A hundred thousand numbers take some milliseconds.
@@ -36,70 +36,73 @@ export async function inOrder(ids: Iterable<string>): Promise<readonly string[]>
   keys.sort();
   await slice.next();
 
-  const ordered: string[] = [];
-  let alike: string[] = [];
+  const rows = new Uint32Array(length);
+  let start = 0;
   let before = -1;
-  for (const key of keys) {
+  for (let place = 0; place < length; place += 1) {
+    const key = keys[place] as number; // As many as there are ids.
     const prefix = Math.floor(key / room);
-    if (prefix !== before && alike.length > 0) {
-      if (alike.length > PIECE) alike = await mergeSorted(alike, orderOf(alike), slice);
-      else if (alike.length > 1) alike = sorted(alike);
-      for (const id of alike) ordered.push(id);
-      alike.length = 0;
+    if (prefix !== before) {
+      if (place - start > 1) await sortedSlowly(ids, rows.subarray(start, place), slice);
+      start = place;
+      before = prefix;
     }
-    before = prefix;
-    alike.push(all[key % room] as string); // It is one of the indexes.
+    rows[place] = key % room;
     if (slice.isOver()) await slice.next();
   }
-  for (const id of await mergeSorted(alike, orderOf(alike), slice)) ordered.push(id);
-  return ordered;
+  await sortedSlowly(ids, rows.subarray(start), slice);
+  return rows;
 }
 
-interface Order {
-  readonly sort: (some: string[]) => string[];
-  readonly compare: (a: string, b: string) => number;
-}
+type Compare = (row: number, other: number) => number;
 
-const BY_UNIT: Order = { sort: (some) => some.sort(), compare: (a, b) => (a < b ? -1 : 1) };
-const BY_CODE_POINT: Order = {
-  sort: (some) => some.sort(compareCodePoints),
-  compare: compareCodePoints,
-};
-
-/** Sorts pieces that take a millisecond or two, and merges those. */
-async function mergeSorted(all: readonly string[], order: Order, slice: Slices): Promise<string[]> {
-  let runs: string[][] = [];
-  for (let start = 0; start < all.length; start += PIECE) {
-    runs.push(order.sort(all.slice(start, start + PIECE)));
-    await slice.next();
-  }
-  while (runs.length > 1) {
-    const merged: string[][] = [];
-    for (let run = 0; run < runs.length; run += 2) {
-      merged.push(await mergedRuns(runs[run] ?? [], runs[run + 1] ?? [], order, slice));
-    }
-    runs = merged;
-  }
-  return runs[0] ?? [];
-}
-
-async function mergedRuns(
-  one: readonly string[],
-  other: readonly string[],
-  { compare }: Order,
+/** Sorts rows in their place, by comparing ids: pieces that take a millisecond or two, then merged. */
+async function sortedSlowly(
+  ids: readonly string[],
+  rows: Uint32Array,
   slice: Slices,
-): Promise<string[]> {
-  const merged: string[] = [];
-  let at = 0;
-  for (const item of one) {
-    // Within the other's length.
-    while (at < other.length && compare(other[at] as string, item) < 0)
-      merged.push(other[at++] as string);
-    merged.push(item);
+): Promise<Uint32Array> {
+  const compare = comparison(ids, rows);
+  for (let start = 0; start < rows.length; start += PIECE) {
+    rows.subarray(start, start + PIECE).sort(compare);
+    if (rows.length > PIECE) await slice.next();
+  }
+  for (let run = PIECE; run < rows.length; run *= 2) {
+    for (let start = 0; start + run < rows.length; start += 2 * run) {
+      await mergeRuns(rows.subarray(start, start + 2 * run), run, compare, slice);
+    }
+  }
+  return rows;
+}
+
+/** The first so many rows are in order, and so are those behind them. */
+async function mergeRuns(
+  rows: Uint32Array,
+  count: number,
+  compare: Compare,
+  slice: Slices,
+): Promise<void> {
+  const first = rows.slice(0, count);
+  let at = count;
+  let place = 0;
+  for (const row of first) {
+    // Within the rows.
+    while (at < rows.length && compare(rows[at] as number, row) < 0) {
+      rows[place++] = rows[at++] as number;
+    }
+    rows[place++] = row;
     if (slice.isOver()) await slice.next();
   }
-  while (at < other.length) merged.push(other[at++] as string);
-  return merged;
+}
+
+/** From here on JavaScript's order of strings is not that of their code points. */
+const HIGH_UNIT = /[\ud800-\uffff]/;
+
+function comparison(ids: readonly string[], rows: Uint32Array): Compare {
+  const idOf = (row: number): string => ids[row] as string; // Each row has its id.
+  return rows.some((row) => HIGH_UNIT.test(idOf(row)))
+    ? (row, other) => compareCodePoints(idOf(row), idOf(other))
+    : (row, other) => (idOf(row) < idOf(other) ? -1 : 1); // No two are the same.
 }
 
 /** A slice after another, as long as work goes on. */
@@ -130,17 +133,6 @@ function prefixOf(id: string, letters: number): number {
     prefix = prefix * LETTER + Math.min(unit, LETTER - 1);
   }
   return prefix;
-}
-
-/** From here on JavaScript's order of strings is not that of their code points. */
-const HIGH_UNIT = /[\ud800-\uffff]/;
-
-function orderOf(ids: readonly string[]): Order {
-  return ids.some((id) => HIGH_UNIT.test(id)) ? BY_CODE_POINT : BY_UNIT;
-}
-
-function sorted(ids: string[]): string[] {
-  return ids.some((id) => HIGH_UNIT.test(id)) ? ids.sort(compareCodePoints) : ids.sort();
 }
 
 /** JavaScript compares UTF-16: that differs where a surrogate meets U+E000 to U+FFFF. */

@@ -16,6 +16,7 @@ import {
 import { joined } from '../joined.ts';
 import { writeInSlices } from '../meta-bytes.ts';
 import type { MetaInfo } from '../meta-info.ts';
+import { tableOf } from '../meta-table.ts';
 import { SLICE_BYTES } from '../slice.ts';
 import { inOrder } from './id-order.ts';
 
@@ -35,6 +36,12 @@ const END_OF_META = constantText('}}\n');
 const NOTHING = constantText('');
 const COMMA = constantText(',');
 const QUOTE = constantText('"');
+
+/** What an entry takes at most besides its id: four names, two counts and two times. */
+const ENTRY_BYTES_MAX = 160;
+/** What a letter takes at most, and room for what an id of many such letters takes. */
+const ESCAPE_BYTES = 6;
+const SPARE_BYTES = 16 * 1024;
 
 /** The writer is for answers that take one turn; those that take several have their own. */
 export async function readBody(batch: PackedBatch, writer: JsonWriter): Promise<Buffer> {
@@ -90,14 +97,22 @@ async function writtenMeta(
   sources: ReadonlyMap<string, MetaInfo>,
   writeEntry: WriteEntry,
 ): Promise<Buffer> {
-  const writer = new JsonWriter().constant(META);
-  const pieces: Buffer[] = []; // One buffer for all would be copied whole each time that it grows.
+  const table = await tableOf(sources);
+  const { ids } = table;
+  // Fresh memory is what costs, so there is one buffer for all, unless most ids are to be escaped.
+  let room = ids.reduce((sum, { length }) => sum + length + ENTRY_BYTES_MAX, SPARE_BYTES);
+  const writer = new JsonWriter(room).constant(META);
+  const pieces: Buffer[] = []; // A buffer that grows is copied whole, in one turn.
   let separator = NOTHING;
-  await writeInSlices(await inOrder(sources.keys()), (id) => {
+  await writeInSlices(await inOrder(ids), (row) => {
+    const id = ids[row] as string; // It is the row of one.
+    if (writer.byteLength + id.length * ESCAPE_BYTES + ENTRY_BYTES_MAX > room) {
+      pieces.push(writer.take());
+      room = SLICE_BYTES;
+    }
     writer.constant(separator).string(id);
-    writeEntry(writer, sources.get(id) as MetaInfo); // Each is there.
+    writeEntry(writer, table.at(row));
     separator = COMMA;
-    if (writer.byteLength >= SLICE_BYTES) pieces.push(writer.take());
   });
   pieces.push(writer.constant(END_OF_META).take());
   return joined(pieces);

@@ -5,7 +5,7 @@ import { eventually } from '@standpipe/plumbing/testing';
 import type { Batch } from '@standpipe/protos';
 import { randomEnvelopes, randomFrom } from '@standpipe/protos/testing';
 import test from 'ava';
-import { batchOf, type EnvelopeInit, line, metricOf } from '../testing.ts';
+import { batchOf, type EnvelopeInit, line, metricOf, told } from '../testing.ts';
 import { encodeFileHead, FileKind } from './frames.ts';
 import { contents, copyOf, type KeptStore, openKept, testFolder } from './testing.ts';
 
@@ -42,7 +42,7 @@ test('a store with a smaller cap takes back the newest', async (t) => {
   before.put(...Array.from({ length: 10 }, (_, time) => line('a', time)));
   await before.end();
   const after = await openKept(folder, { maxPerSource: 2 });
-  t.is(after.store.meta().get('a')?.oldest, 8n);
+  t.is(told(after.store.meta().get('a')).oldest, 8n);
   await after.end();
 });
 
@@ -257,7 +257,7 @@ test('a journal that is damaged in its midst is told of, and the later segments 
   bytes[bytes.length - 1] = 0;
   await writeFile(path, bytes);
   const after = await openKept(killed, { journal: true });
-  t.is(after.store.meta().get('a')?.oldest, 2n);
+  t.is(told(after.store.meta().get('a')).oldest, 2n);
   t.is(metricOf(after.metrics, 'log_cache_persistence_failures'), 1);
   await after.end();
 });
