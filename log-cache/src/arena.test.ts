@@ -95,3 +95,21 @@ for (const seed of [1, 2, 3, 5, 8, 13]) {
     }
   });
 }
+
+test('begins a slab a quarter at a time, and what is left of it serves whoever wants no more', (t) => {
+  const arena = new Arena(32 * 2 ** 20);
+  const slabWords = wordsOf(arena.classMax);
+  const quarter = arena.classMax - 1;
+  const first = arena.take(quarter);
+  const whole = arena.take(arena.classMax);
+  t.is(Math.floor(whole / slabWords), Math.floor(first / slabWords) + 1);
+  const rest = [arena.take(quarter), arena.take(0), arena.take(quarter)];
+  for (const address of rest) t.is(Math.floor(address / slabWords), Math.floor(first / slabWords));
+  for (const address of [first, rest[0] ?? 0, rest[2] ?? 0]) arena.release(address, quarter);
+  arena.release(rest[1] ?? 0, 0);
+  arena.release(whole, arena.classMax);
+  t.is(arena.usedBytes, 0);
+  t.is(arena.touchedBytes, 2 * bytesOf(arena.classMax));
+  t.true(arena.take(arena.classMax) !== NONE && arena.take(arena.classMax) !== NONE);
+  t.is(arena.touchedBytes, 2 * bytesOf(arena.classMax));
+});

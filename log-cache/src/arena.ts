@@ -77,6 +77,8 @@ export class Arena {
   /** For each class the first free block. */
   readonly #heads: number[];
   #slabsTouched = 0;
+  /** The next quarter of the slab that is being begun. */
+  #freshQuarter = NONE;
   #usedBytes = 0;
 
   constructor(limitBytes: number) {
@@ -113,9 +115,9 @@ export class Arena {
       address = this.#heads[from] as number;
       this.#unlink(address, from);
     } else {
-      if (this.#slabsTouched === this.#slabs) return NONE;
-      address = this.#freshSlab();
-      from = this.classMax;
+      address = this.#takeFresh(blockClass);
+      if (address === NONE) return NONE;
+      from = Math.max(blockClass, this.classMax - 1);
     }
     while (from > blockClass) {
       from -= 1;
@@ -125,6 +127,24 @@ export class Arena {
     }
     this.#usedBytes += bytesOf(blockClass);
     return address;
+  }
+
+  /**
+   * A slab that was never used, or a quarter of one: to touch memory for the first time takes the
+   * kernel up to ten milliseconds for each large page.
+   */
+  #takeFresh(blockClass: number): number {
+    const quarterWords = wordsOf(this.classMax - 1);
+    const quarter = this.#freshQuarter;
+    if (blockClass < this.classMax && quarter !== NONE) {
+      const next = quarter + quarterWords;
+      this.#freshQuarter = next % (4 * quarterWords) === 0 ? NONE : next;
+      return quarter;
+    }
+    if (this.#slabsTouched === this.#slabs) return NONE;
+    const slab = this.#freshSlab();
+    if (blockClass < this.classMax) this.#freshQuarter = slab + quarterWords;
+    return slab;
   }
 
   /** Gives a block back, and makes one of four where four quarters are free. */
