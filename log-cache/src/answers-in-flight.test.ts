@@ -1,3 +1,4 @@
+import { EventEmitter, once } from 'node:events';
 import http from 'node:http';
 import { koaApp, listenHttp, Metrics } from '@standpipe/plumbing';
 import { eventually } from '@standpipe/plumbing/testing';
@@ -30,6 +31,35 @@ test('refuses a read when too much is on its way to slow clients, until they lea
   for (const path of ['/api/v1/read/b', '/api/v1/read/a?limit=1', '/api/v1/read/a?limit=1']) {
     await eventually(async () => (await answerOf(port, path)).resume().statusCode === 200);
   }
+});
+
+test('gives back what it holds for a client who left before he was to be answered', async (t) => {
+  const { put, reader } = testStore();
+  put(line('a', 1));
+  const answers = new AnswersInFlight();
+  const log = silent();
+  const asked = new EventEmitter();
+  const app = koaApp(log)
+    .use(async (ctx, next) => {
+      // As one who asks others what the client may see.
+      const closed = once(ctx.res, 'close');
+      asked.emit('asked');
+      await closed;
+      await next();
+      asked.emit('answered');
+    })
+    .use(logCacheRoutes(reader, { answers }));
+  const listener = await listenHttp({ address: '127.0.0.1:0', app, log });
+  t.teardown(() => listener[Symbol.asyncDispose]());
+  const { port } = listener;
+  const whenAsked = once(asked, 'asked');
+  const whenAnswered = once(asked, 'answered');
+  const request = http.get({ port, path: '/api/v1/read/a', agent: false });
+  request.on('error', () => undefined);
+  await whenAsked;
+  request.destroy();
+  await whenAnswered;
+  t.is(answers.byteLength, 0);
 });
 
 /** An answer of which nothing is read yet. */

@@ -15,6 +15,7 @@
 import { status } from '@grpc/grpc-js';
 import type { Counter, Metrics } from '@standpipe/plumbing';
 import { readsRefused } from './metrics.ts';
+import { type Carrier, onceClosed } from './once-closed.ts';
 import { ReadError } from './read-error.ts';
 
 const BYTES_MAX = 256 * 2 ** 20;
@@ -68,9 +69,9 @@ export class AnswersInFlight {
   }
 
   /** The same, until what carries it to its client has closed. */
-  beginWith(carrier: { once(event: 'close', listener: () => void): unknown }): Hold {
+  beginWith(carrier: Carrier): Hold {
     const hold = this.begin();
-    carrier.once('close', () => hold[Symbol.dispose]());
+    onceClosed(carrier, () => hold[Symbol.dispose]());
     return hold;
   }
 }

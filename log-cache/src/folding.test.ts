@@ -68,6 +68,26 @@ for (const seed of [1, 2, 3, 5, 8, 13]) {
   });
 }
 
+test('leaves tags in their order of which one has its key twice', (t) => {
+  const head = Buffer.concat([
+    encodeEnvelope({ timestamp: longOf(FIRST), source_id: 'app' }),
+    encodeEnvelope({ log: { payload: Buffer.from('x') } }),
+  ]);
+  const twice = Buffer.from([0x4a, 9, 0x0a, 1, 0x61, 0x12, 1, 0x31, 0x0a, 1, 0x62]);
+  const once = Buffer.from([0x4a, 6, 0x0a, 1, 0x62, 0x12, 1, 0x32]);
+  const { store } = testStore();
+  for (const tags of [
+    [twice, once],
+    [once, twice],
+    [twice, once],
+  ]) {
+    const bytes = framed([Buffer.concat([head, ...tags])]);
+    const came = Buffer.from(bytes);
+    putRaw(store, bytes);
+    t.deepEqual(bytes, came);
+  }
+});
+
 // What is read must be the very bytes that were put, whatever they look like: each kind, its fields in
 // any order and twice, tags in any order, times that no encoder writes so, and large ones between.
 for (const seed of [1, 2, 3, 5, 8, 13, 21, 34]) {

@@ -8,7 +8,8 @@
  * alone then never finds the same tags twice. The order here is that of a print of their keys; of a
  * key that is there twice the last counts, so these stay as they stand to each other.
  *
- * What is not tags up to its end, or more than TAGS_MAX of them, has no order but its own.
+ * What is not tags up to its end, each a key and a value and no more, or more than TAGS_MAX of them, has
+ * no order but its own.
  *
  * Hot: this runs for each envelope of an encoder that shuffles. What is read is part of an envelope that
  * has passed a scan, so lengths are within the bytes, and bytes are read `as number`.
@@ -21,6 +22,7 @@ const TAGS_MAX = 64;
 
 const TAG = 0x4a;
 const KEY = 0x0a;
+const VALUE = 0x12;
 const LENGTH_DELIMITED = 2;
 /** The longest length that is written in one byte, and in two. */
 const ONE_BYTE_MAX = 0x7f;
@@ -65,6 +67,7 @@ export class TagOrder {
       const tagEnd = body + this.#length;
       const keyBytes = bytes[body + 1] as number;
       if (this.#length < 2 || bytes[body] !== KEY || keyBytes > ONE_BYTE_MAX) return false;
+      if (!this.#endsWithValue(body + 2 + keyBytes, tagEnd)) return false;
       this.#prints[count] = printOf(memory, body + 2, keyBytes);
       this.#starts[count] = at;
       this.#lengths[count] = tagEnd - at;
@@ -140,6 +143,14 @@ export class TagOrder {
       starts[place] = start;
       lengths[place] = length;
     }
+  }
+
+  /** Whether a value, or nothing, is all that follows a key: of a second key it would be the last that counts. */
+  #endsWithValue(keyEnd: number, tagEnd: number): boolean {
+    if (keyEnd === tagEnd) return true;
+    if (this.#memory.bytes[keyEnd] !== VALUE) return false;
+    const value = this.#passLength(keyEnd + 1);
+    return value >= 0 && value + this.#length === tagEnd;
   }
 
   /** The end of a length-delimited field with a tag of one byte; -1, if it is another one. */

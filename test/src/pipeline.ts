@@ -100,8 +100,11 @@ export class Pipeline implements AsyncDisposable {
       const tell = setInterval(() => {
         this.#onDraining(group.filter(({ isRunning }) => isRunning));
       }, DRAINING_TOLD_MS);
-      await Promise.all(group.map((managed) => managed.stop()));
-      clearInterval(tell);
+      try {
+        await Promise.all(group.map((managed) => managed.stop()));
+      } finally {
+        clearInterval(tell);
+      }
     }
   }
 

@@ -17,6 +17,7 @@
 import type { Context } from 'koa';
 import { viewOf } from '../access/view.ts';
 import type { AnswersInFlight } from '../answers-in-flight.ts';
+import { onceClosed } from '../once-closed.ts';
 import { partialHeader } from '../partial.ts';
 import { deadlineExceeded, ReadError } from '../read-error.ts';
 import type { Compression } from '../rest/compression.ts';
@@ -85,8 +86,7 @@ export async function answerPromQl(
   const hold = answers.beginWith(ctx.res);
   const gone = new AbortController();
   const onClose = (): void => gone.abort();
-  ctx.res.once('close', onClose);
-  if (ctx.res.destroyed) onClose(); // It went while it was asked what it may see.
+  onceClosed(ctx.res, onClose); // It may have gone while it was asked what it may see.
   try {
     const { body, unreachable } = await replyTo(ctx, path, querier, gone.signal);
     hold.resize(body.length);

@@ -1,3 +1,4 @@
+import { EventEmitter, once } from 'node:events';
 import http from 'node:http';
 import { koaApp, listenHttp, Metrics } from '@standpipe/plumbing';
 import { eventually } from '@standpipe/plumbing/testing';
@@ -68,4 +69,30 @@ test('over HTTP a client is known by his token or his address, and gets his shar
     });
     for (const one of opened) one.destroy();
   }
+});
+
+test('a client who left while he was asked who he is begins no tail', async (t) => {
+  const { store, reader, metrics } = testStore();
+  const tails = new LocalTails(new TailHub({ store, metrics }));
+  const log = silent();
+  const asked = new EventEmitter();
+  const app = koaApp(log)
+    .use(async (ctx, next) => {
+      const closed = once(ctx.res, 'close');
+      asked.emit('asked');
+      await closed;
+      await next();
+      asked.emit('over');
+    })
+    .use(logCacheRoutes(reader, { tails, metrics }));
+  const listener = await listenHttp({ address: '127.0.0.1:0', app, log, drainMs: 0 });
+  t.teardown(() => listener[Symbol.asyncDispose]());
+  const whenAsked = once(asked, 'asked');
+  const whenOver = once(asked, 'over');
+  const request = http.get({ port: listener.port, path: '/api/v1/tail/a', agent: false });
+  request.on('error', () => undefined);
+  await whenAsked;
+  request.destroy();
+  await whenOver;
+  t.is(metricOf(metrics, 'log_cache_tails'), 0);
 });

@@ -20,6 +20,7 @@ import type { ServerResponse } from 'node:http';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { JsonWriter } from '@standpipe/protos';
 import type { Context } from 'koa';
+import { isClosed } from '../once-closed.ts';
 import { ReadError } from '../read-error.ts';
 import type { Gap, Place, Tails, ZoneChunk, ZonesRequest } from '../tail/tail.ts';
 import { eventId } from './event-id.ts';
@@ -44,6 +45,7 @@ export async function answerTail(
   ctx: Context,
   { tails, request, writer, heartbeatMs = HEARTBEAT_MS }: TailAnswerOptions,
 ): Promise<void> {
+  if (isClosed(ctx.res)) return; // It went while it was asked what it may see.
   const gone = new AbortController();
   ctx.res.once('close', () => gone.abort());
   const chunks = tails.tail(request, gone.signal)[Symbol.asyncIterator]();

@@ -5,6 +5,7 @@
 
 import { status } from '@grpc/grpc-js';
 import type { Context } from 'koa';
+import { onceClosed } from '../once-closed.ts';
 import { deadlineExceeded, ReadError } from '../read-error.ts';
 
 const UNIT_MS: Readonly<Record<string, number>> = {
@@ -31,8 +32,8 @@ export function timeoutOf(header: string): number | undefined {
 /** Aborted when the client leaves before it has been answered. */
 export function goneOf({ res }: Context): AbortSignal {
   const gone = new AbortController();
-  res.once('close', () => {
-    if (!res.writableFinished) gone.abort();
+  onceClosed(res, () => {
+    if (!res.writableEnded) gone.abort();
   });
   return gone.signal;
 }
