@@ -5,7 +5,11 @@ import { WebSocket } from 'ws';
 const [url = 'ws://127.0.0.1:8081', subscription = 'example'] = process.argv.slice(2);
 const { TOKEN } = process.env;
 const headers = TOKEN ? { Authorization: `bearer ${TOKEN}` } : {};
-const socket = new WebSocket(`${url}/firehose/${subscription}`, { headers });
+if (!URL.canParse(url) || !/^wss?:/.test(url)) {
+  console.error(`not an address like ws://127.0.0.1:8081: ${url}`);
+  process.exit(1);
+}
+const socket = new WebSocket(new URL(`/firehose/${subscription}`, url), { headers });
 socket.on('message', (frame) => {
   const { origin, logMessage: log, ...metric } = events.Envelope.decode(frame);
   const { valueMetric: value, counterEvent: counter, containerMetric: used } = metric;
@@ -22,5 +26,8 @@ socket.on('message', (frame) => {
   if (used) console.log('container', used.applicationId, used.instanceIndex, used.cpuPercentage);
 });
 socket.on('close', (code) => console.error('closed', code));
-socket.on('error', ({ message }) => console.error(message));
+socket.on('error', ({ message }) => {
+  console.error(message);
+  process.exitCode = 1;
+});
 process.stdout.on('error', () => process.exit()); // `| head` has seen enough.

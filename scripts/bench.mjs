@@ -22,6 +22,8 @@
  */
 
 import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import {
   costsOf,
@@ -34,6 +36,7 @@ import {
   rowsOf,
   runOf,
   scalingTables,
+  scenarioNames,
   shortRows,
   terminalLines,
   twice,
@@ -42,22 +45,29 @@ import {
 } from '../test/dist/bench/index.js';
 import { measureMicro, microBenchmarks } from './micro-benchmarks.mjs';
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    seconds: { type: 'string' },
-    shape: { type: 'string' },
-    rate: { type: 'string' },
-    note: { type: 'string' },
-    json: { type: 'boolean', default: false },
-    write: { type: 'boolean', default: false },
-    check: { type: 'boolean', default: false },
-  },
-});
+const USAGE = readFileSync(fileURLToPath(import.meta.url), 'utf8')
+  .match(/^ \* {5}.*$/gm)
+  .map((line) => line.slice(7))
+  .join('\n');
+const OPTIONS = {
+  help: { type: 'boolean', short: 'h', default: false },
+  seconds: { type: 'string' },
+  shape: { type: 'string' },
+  rate: { type: 'string' },
+  note: { type: 'string' },
+  json: { type: 'boolean', default: false },
+  write: { type: 'boolean', default: false },
+  check: { type: 'boolean', default: false },
+};
+const { values, positionals } = readArgs();
 const PROFILE = 'profile';
 const SUITE = 'suite';
 const MICRO_SECONDS = 0.4;
 const micros = microBenchmarks();
+if (values.help) {
+  process.stdout.write(`${USAGE}\n\n${names()}\n`);
+  process.exit();
+}
 refuseMistakes();
 
 const kept = await readFigures();
@@ -206,6 +216,23 @@ function refuseMistakes() {
     }
   }
   if (mistakes.length === 0) return;
+  if (unknown.length > 0) mistakes.push(names());
   process.stderr.write(`${mistakes.join('\n')}\n`);
   process.exit(1);
+}
+
+function readArgs() {
+  try {
+    return parseArgs({ allowPositionals: true, options: OPTIONS });
+  } catch (error) {
+    process.stderr.write(`${error.message}\n\n${USAGE}\n`);
+    process.exit(1);
+  }
+}
+
+/** All that can be asked for by name. */
+function names() {
+  const scenarios = [...scenarioNames(), SUITE, PROFILE].join(' ');
+  const parts = micros.map(({ name }) => name).join(' ');
+  return `of the suite: ${scenarios}\nmicro-benchmarks: ${parts}`;
 }

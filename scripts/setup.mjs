@@ -9,13 +9,14 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-const NODE_MAJOR_LEAST = 20;
+const NODE_LEAST = [20, 19];
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
-if (Number(process.versions.node.split('.')[0]) < NODE_MAJOR_LEAST) {
+const [major, minor] = process.versions.node.split('.').map(Number);
+if (major < NODE_LEAST[0] || (major === NODE_LEAST[0] && minor < NODE_LEAST[1])) {
   process.stderr.write(
-    `Standpipe needs Node ${NODE_MAJOR_LEAST} or newer; this is ${process.version}.\n`,
+    `Standpipe needs Node ${NODE_LEAST.join('.')} or newer; this is ${process.version}.\n`,
   );
   process.exit(1);
 }

@@ -39,8 +39,8 @@ test('writes again what could not be written, ever more slowly', async (t) => {
   );
 });
 
-test('a close that is cut drops what is left, and counts all of it', async (t) => {
-  const { drain, writer, give, metrics } = started(100);
+test('a close that is cut drops what is left, counts all of it, and says so', async (t) => {
+  const { drain, writer, give, metrics, log } = started(100);
   writer.failures = Number.POSITIVE_INFINITY;
   give(range(0, 50));
   const closed = drain.close();
@@ -49,6 +49,9 @@ test('a close that is cut drops what is left, and counts all of it', async (t) =
   await closed;
   t.is(metrics.dropped.value, 50);
   t.deepEqual(writer.numbers, []);
+  const { text, fields } = log.lines.at(-1) ?? {};
+  t.is(text, 'dropped what a closed drain had not taken');
+  t.is(fields?.count, 50);
 });
 
 test('a bug in a writer ends the process instead of being tried again', async (t) => {

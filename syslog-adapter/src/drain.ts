@@ -70,6 +70,8 @@ export class Drain {
   readonly #running: Promise<void>;
   /** Envelopes that were taken from the queue and are not written yet. */
   #inHand = 0;
+  /** Envelopes that were dropped since it was closed. */
+  #leftBehind = 0;
   #isAway = false;
 
   // The envelopes of the batch at hand that are for this drain.
@@ -187,6 +189,7 @@ export class Drain {
       await this.#send(item);
     }
     queue.clear();
+    this.#tellLeftBehind();
   }
 
   /** Writes a batch, piece by piece. */
@@ -247,11 +250,22 @@ export class Drain {
     log.limited(`unsendable ${this.binding.appId}`, 'warn', fields, 'an envelope cannot be sent');
   }
 
+  /** When the process ends, this line is all that stays of the count. */
+  #tellLeftBehind(): void {
+    if (this.#leftBehind === 0) return;
+    const { appId, shownUrl } = this.binding;
+    const fields = { app_id: appId, drain_url: shownUrl, count: this.#leftBehind };
+    this.#context.log.warn(fields, 'dropped what a closed drain had not taken');
+  }
+
   #dropped(count: number): void {
     const { metrics, log, onLost } = this.#context;
     this.#counters.dropped.add(count);
     metrics.dropped.add(count);
-    if (this.#queue.closed) return; // The drain was unbound, or we end; it was not slow.
+    if (this.#queue.closed) {
+      this.#leftBehind += count; // The drain was unbound, or we end; it was not slow.
+      return;
+    }
     const { appId, shownUrl } = this.binding;
     const fields = { app_id: appId, drain_url: shownUrl, count };
     log.limited(

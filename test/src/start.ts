@@ -97,7 +97,10 @@ async function open(
     ...(options.secure ? { secure: { platformFile } } : {}),
     onLine: (spec, line) => {
       logs.write(spec, line);
-      if (isUp && !stop.aborted) complaints.hear(spec.sourceId, line);
+      // At the end most is no news; what drains did not take is.
+      if (isUp && (!stop.aborted || spec.sourceId === 'syslog_adapter')) {
+        complaints.hear(spec.sourceId, line);
+      }
     },
     onDraining: (processes) => drainingLines(processes).forEach(say),
   });

@@ -51,6 +51,13 @@ test('every workspace has its arrows here, and is built', async (t) => {
   t.deepEqual(built.toSorted(), Object.keys(ARROWS).toSorted());
 });
 
+test('the shell of each start script gives way to the process, which then hears of signals itself', async (t) => {
+  const { scripts } = await json('package.json');
+  const starts = Object.entries<string>(scripts).filter(([name]) => /^start(:|$)/.test(name));
+  t.true(starts.length > 10);
+  for (const [name, command] of starts) t.regex(command, /^([A-Z_]+=\S+ )*exec node /, name);
+});
+
 test('plumbing never says "envelope"', async (t) => {
   for (const path of (await sources('plumbing')).filter(isNoTest)) {
     t.false((await text(path)).toLowerCase().includes('envelope'), path);

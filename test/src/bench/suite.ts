@@ -45,6 +45,11 @@ export function isScenario(word: string): boolean {
   return SCENARIOS.some(({ name }) => name.includes(word));
 }
 
+/** All that there are. */
+export function scenarioNames(): string[] {
+  return SCENARIOS.map(({ name }) => name);
+}
+
 export async function playSuite(options: SuiteOptions): Promise<void> {
   await using common = await Stage.open();
   const { words, shape, scenarios = SCENARIOS } = options;

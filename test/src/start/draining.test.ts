@@ -8,8 +8,8 @@ test('the screen says for what a process that does not end waits, and how long',
       processOf('metron az1', 'metron'),
     ]),
     [
-      'syslog-adapter still waits for drains to take what waits; their receivers may be gone: 12 s at most.',
-      'metron az1 still waits for what is under way: 12 s at most.',
+      'syslog-adapter still waits for drains to take what waits; their receivers may be gone: 12 s at most; Ctrl-C again does not wait.',
+      'metron az1 still waits for what is under way: 12 s at most; Ctrl-C again does not wait.',
     ],
   );
 });

@@ -14,6 +14,6 @@ export function drainingLines(
 ): string[] {
   return processes.map(({ spec, stopLimitMs }) => {
     const { [spec.sourceId]: what = 'for what is under way' } = WAITS;
-    return `${spec.name} still waits ${what}: ${Math.ceil(stopLimitMs / 1000)} s at most.`;
+    return `${spec.name} still waits ${what}: ${Math.ceil(stopLimitMs / 1000)} s at most; Ctrl-C again does not wait.`;
   });
 }
