@@ -84,6 +84,14 @@ test('logs too large for one message are fewer', async (t) => {
   t.true(count > 100 && count < 200);
 });
 
+test('logs that are too large and slow to read are not asked for again and again', async (t) => {
+  const clock = new ManualClock();
+  const reader = new LargeReader(clock);
+  const reply = await recentOver(reader, clock).recent.answer('recentlogs', APP, '');
+  t.is(envelopesIn(t, reply).length, 1);
+  t.is(reader.reads, 2);
+});
+
 test('containermetrics are the newest of each instance within the last minute', async (t) => {
   const now = nowNanoseconds();
   const at = (secondsAgo: number) => ({ timestamp: longOf(now - BigInt(secondsAgo) * SECOND) });
@@ -148,6 +156,26 @@ class LateReader extends RefusingReader {
     const batch = new Batch();
     scanBatch(Buffer.alloc(0), batch);
     return { batch: batch.pack(), unreachable: ['az1/0', 'az2/1'] };
+  }
+}
+
+/** Takes three seconds for more than ten MiB, whatever it is asked for. */
+class LargeReader extends RefusingReader {
+  reads = 0;
+  readonly #clock: ManualClock;
+
+  constructor(clock: ManualClock) {
+    super();
+    this.#clock = clock;
+  }
+
+  override async read(): ReturnType<Reader['read']> {
+    this.reads += 1;
+    await this.#clock.advance(3000);
+    const log = { payload: Buffer.alloc(11 * 2 ** 20, 'x') };
+    const batch = new Batch();
+    scanBatch(encodeBatch([{ ...numberedLog(APP, 1), log }]), batch);
+    return { batch: batch.pack(), unreachable: [] };
   }
 }
 

@@ -119,7 +119,8 @@ export class RecentEnvelopes {
     for (let limit = Number(request.limit); ; ) {
       try {
         const answer = await this.#reader.read({ ...request, limit: BigInt(limit) });
-        if (answer.batch.byteLength <= MAX_MESSAGE_BYTES || limit <= 1) return answer;
+        const fits = answer.batch.byteLength <= MAX_MESSAGE_BYTES;
+        if (fits || limit <= 1 || this.#clock.now() >= lateMs) return answer;
         limit = Math.floor(limit * SHRINK);
       } catch (error) {
         const isTooLarge = error instanceof ReadError && error.code === status.RESOURCE_EXHAUSTED;
