@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import { startErrorText } from './start-error.ts';
@@ -17,6 +18,12 @@ test('so is one that is no certificate', (t) => {
   const file = fileURLToPath(import.meta.url);
   const error = t.throws(() => readAuthorities(file));
   t.true(startErrorText(error, { CA_PATH: file }).startsWith(`CA_PATH: ${file}: `));
+});
+
+test('so is any other file that is not there', (t) => {
+  const error = t.throws(() => readFileSync('no/such.yml'));
+  const text = startErrorText(error, { BINDINGS_FILE: 'no/such.yml', HOME: '/no' });
+  t.is(text, "BINDINGS_FILE: ENOENT: no such file or directory, open 'no/such.yml'");
 });
 
 test('other errors stay what they are', (t) => {

@@ -98,7 +98,7 @@ async function open(
     onLine: (spec, line) => {
       logs.write(spec, line);
       // At the end most is no news; what drains did not take is.
-      if (isUp && (!stop.aborted || spec.sourceId === 'syslog_adapter')) {
+      if (isUp && (!stop.aborted || line.includes('"drain_url"'))) {
         complaints.hear(spec.sourceId, line);
       }
     },
