@@ -7,7 +7,7 @@
  *     npm run bench -- suite profile       the suite and the profile, without micro-benchmarks
  *     npm run bench -- profile             where the hot processes spend their time
  *
- *     --seconds N    how long each figure is measured: 0.4 s, in the suite 3
+ *     --seconds N    how long each figure is measured: 0.3 s, in the suite 3
  *     --rate X       the suite at X times its rates, for a slow machine
  *     --json         one JSON text at the end, instead of lines
  *     --write        keeps the figures, and puts the tables into docs/benchmarks.md and docs/scaling.md;
@@ -62,7 +62,7 @@ const OPTIONS = {
 const { values, positionals } = readArgs();
 const PROFILE = 'profile';
 const SUITE = 'suite';
-const MICRO_SECONDS = 0.4;
+const MICRO_SECONDS = 0.3;
 const micros = microBenchmarks();
 if (values.help) {
   process.stdout.write(`${USAGE}\n\n${names()}\n`);
