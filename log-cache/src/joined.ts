@@ -4,8 +4,7 @@
  */
 
 import { setImmediate as nextRound } from 'node:timers/promises';
-
-const TURN_BYTES = 1024 * 1024;
+import { SLICE_BYTES } from './slice.ts';
 
 /** One buffer with the bytes of all. */
 export async function joined(pieces: readonly Buffer[]): Promise<Buffer> {
@@ -20,9 +19,9 @@ export async function joined(pieces: readonly Buffer[]): Promise<Buffer> {
 /** Copies all bytes to a place; resolves to where they end. */
 export async function copyInTurns(from: Buffer, into: Buffer, place: number): Promise<number> {
   let start = 0;
-  while (from.length - start > TURN_BYTES) {
-    from.copy(into, place + start, start, start + TURN_BYTES);
-    start += TURN_BYTES;
+  while (from.length - start > SLICE_BYTES) {
+    from.copy(into, place + start, start, start + SLICE_BYTES);
+    start += SLICE_BYTES;
     await nextRound();
   }
   from.copy(into, place + start, start);
