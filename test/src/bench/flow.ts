@@ -54,15 +54,20 @@ const LOOK_MS = 50;
 const SILENCE_MS = 1000;
 const SETTLE_LIMIT_MS = 10_000;
 
+interface TurnsCommand extends LoadCommand {
+  /** How many turns share the seconds. Default TURNS; more where little is to be told from noise. */
+  readonly turns?: number | undefined;
+}
+
 /** Measures each flow at the same rate, or its own times that, in turns; the usages are in the order of the flows. */
-export async function inTurns(flows: readonly Flow[], command: LoadCommand): Promise<Usage[]> {
-  const { perSecond, seconds } = command;
+export async function inTurns(flows: readonly Flow[], command: TurnsCommand): Promise<Usage[]> {
+  const { perSecond, seconds, turns: rounds = TURNS } = command;
   const rateOf = ({ times = 1 }: Flow): number => perSecond * times;
   for (const flow of flows) await warmUp(flow, rateOf(flow), flow.warmUpSeconds);
   const turns: Turn[][] = flows.map(() => []);
-  for (let round = 0; round < TURNS; round += 1) {
+  for (let round = 0; round < rounds; round += 1) {
     for (const [index, flow] of flows.entries()) {
-      const turn = { perSecond: rateOf(flow), seconds: seconds / TURNS };
+      const turn = { perSecond: rateOf(flow), seconds: seconds / rounds };
       turns[index]?.push(await play(flow, turn));
     }
   }

@@ -54,6 +54,7 @@ export function isSent({ sent, seconds }: Usage, perSecond: number): boolean {
 interface Course {
   readonly perSecond: number;
   readonly detail?: string;
+  readonly turns?: number;
 }
 
 /** Plays a flow and the floor in turns. */
@@ -71,10 +72,10 @@ export async function beside(
   { shape, seconds, rateFactor }: PlayOptions,
   flow: Flow,
   other: Flow,
-  { perSecond, detail = '' }: Course,
+  { perSecond, detail = '', turns }: Course,
 ): Promise<Figures> {
   const asked = perSecond * rateFactor;
-  const [usage, compared] = await inTurns([flow, other], { perSecond: asked, seconds });
+  const [usage, compared] = await inTurns([flow, other], { perSecond: asked, seconds, turns });
   if (!usage || !compared) throw new Error('two flows give two usages');
   return figuresOf({ shape, detail, asked, usage, other: compared });
 }

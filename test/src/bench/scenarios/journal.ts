@@ -1,7 +1,8 @@
 /**
  * A Doppler whose cache keeps a journal, beside one that keeps none. Both caches are so small that
  * snapshots are counted in, and that what is measured begins when files are written over, as in the
- * long run: until then the kernel has to find new pages for all that is written.
+ * long run: until then the kernel has to find new pages for all that is written. What is to be told
+ * is less than what the machine does beside it, hence many turns.
  */
 
 import { join } from 'node:path';
@@ -10,6 +11,9 @@ import { throughDoppler } from '../flows.ts';
 import { beside, type Scenario } from '../scenario.ts';
 
 const RATE = { lean: 60_000, cf: 30_000 };
+const TURNS = 8;
+const SECONDS_AT_LEAST = 12;
+const FILES_WRITTEN_OVER_SECONDS = 15;
 const CACHE = { MEMORY_LIMIT_BYTES: String(16 * 2 ** 20) };
 
 export const journal: Scenario = {
@@ -18,6 +22,7 @@ export const journal: Scenario = {
   shapes: ['lean'],
   async play(options) {
     const { stage, shape, rateFactor } = options;
+    const seconds = Math.max(SECONDS_AT_LEAST, options.seconds);
     const one = await throughDoppler(stage, shape, { settings: CACHE });
     const keeping = {
       ...CACHE,
@@ -25,8 +30,9 @@ export const journal: Scenario = {
       LOG_CACHE_JOURNAL: 'true',
     };
     const flow = await throughDoppler(stage, shape, { settings: keeping });
-    // A snapshot is taken every five seconds at most; before it is measured it warms up once more.
-    await warmUp(flow, RATE[shape] * rateFactor);
-    return [await beside(options, flow, one, { perSecond: RATE[shape] })];
+    await warmUp(flow, RATE[shape] * rateFactor, FILES_WRITTEN_OVER_SECONDS);
+    return [
+      await beside({ ...options, seconds }, flow, one, { perSecond: RATE[shape], turns: TURNS }),
+    ];
   },
 };
