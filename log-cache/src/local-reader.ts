@@ -17,6 +17,7 @@ import { BatchBuilder, nowNanoseconds, PackedBatch } from '@standpipe/protos';
 import { AnswersInFlight } from './answers-in-flight.ts';
 import type { Cursor } from './cursor.ts';
 import { joined } from './joined.ts';
+import { metaDraft } from './meta-info.ts';
 import { MetaTable } from './meta-table.ts';
 import { egressMetric } from './metrics.ts';
 import { SlowFilterError } from './pattern.ts';
@@ -79,10 +80,11 @@ export class LocalReader implements Reader {
     // Those that are there now: one that is forgotten in a pause may come anew, and is told once.
     const all = [...this.#store.sources];
     const sources = new MetaTable(all.length);
+    const info = metaDraft();
     const slice = new Slice(this.#sliceMs);
     slice.begin();
     for (const source of all) {
-      if (source.count > 0) sources.add(source.id, source.meta());
+      if (source.count > 0) sources.add(source.id, source.meta(info));
       if (!slice.isOver(0)) continue;
       await this.#turns.next();
       slice.begin();

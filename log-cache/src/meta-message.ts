@@ -10,7 +10,7 @@
 import { encodeVarint, encodeVarint64, FieldReader, varintSize } from '@standpipe/protos';
 import { MalformedError } from './messages.ts';
 import { writeInSlices } from './meta-bytes.ts';
-import type { MetaInfo } from './meta-info.ts';
+import { type MetaDraft, type MetaInfo, metaDraft } from './meta-info.ts';
 import { Slice } from './slice.ts';
 import type { Turns } from './turns.ts';
 
@@ -80,20 +80,10 @@ interface Readers {
   readonly info: FieldReader;
 }
 
-/** An info that is being read. */
-type Draft = { -readonly [Field in keyof MetaInfo]: MetaInfo[Field] };
-
 function readEntry(bytes: Buffer, readers: Readers, sources: Map<string, MetaInfo>): void {
   const { entry } = readers;
   let id = '';
-  const info: Draft = {
-    count: 0,
-    expired: 0,
-    oldestHigh: 0,
-    oldestLow: 0,
-    newestHigh: 0,
-    newestLow: 0,
-  };
+  const info = metaDraft();
   while (entry.next()) {
     wholeEnd(bytes, entry);
     if (isBytes(entry, KEY_TAG)) id = bytes.toString('utf8', entry.start, entry.end);
@@ -104,7 +94,7 @@ function readEntry(bytes: Buffer, readers: Readers, sources: Map<string, MetaInf
   sources.set(id, info);
 }
 
-function readInfo(bytes: Buffer, fields: FieldReader, into: Draft): void {
+function readInfo(bytes: Buffer, fields: FieldReader, into: MetaDraft): void {
   while (fields.next()) {
     wholeEnd(bytes, fields);
     const high = fields.high | 0;

@@ -11,7 +11,7 @@
  */
 
 import { writeInSlices } from './meta-bytes.ts';
-import type { MetaInfo } from './meta-info.ts';
+import { type MetaDraft, type MetaInfo, metaDraft } from './meta-info.ts';
 
 const ROWS_AT_FIRST = 16;
 
@@ -60,16 +60,17 @@ export class MetaTable implements ReadonlyMap<string, MetaInfo> {
   }
 
   /** What is known of the source of a row. */
-  at(row: number): MetaInfo {
+  at(row: number, into: MetaDraft = metaDraft()): MetaInfo {
+    const counts = this.#counts;
+    const times = this.#times;
     // Rows are below the size, so within the columns.
-    return {
-      count: this.#counts[2 * row] as number,
-      expired: this.#counts[2 * row + 1] as number,
-      oldestHigh: this.#times[4 * row] as number,
-      oldestLow: this.#times[4 * row + 1] as number,
-      newestHigh: this.#times[4 * row + 2] as number,
-      newestLow: this.#times[4 * row + 3] as number,
-    };
+    into.count = counts[2 * row] as number;
+    into.expired = counts[2 * row + 1] as number;
+    into.oldestHigh = times[4 * row] as number;
+    into.oldestLow = times[4 * row + 1] as number;
+    into.newestHigh = times[4 * row + 2] as number;
+    into.newestLow = times[4 * row + 3] as number;
+    return into;
   }
 
   get(id: string): MetaInfo | undefined {

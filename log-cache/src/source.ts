@@ -21,7 +21,7 @@ import type { Batch } from '@standpipe/protos';
 import { type Arena, bytesOf, local, NONE } from './arena.ts';
 import type { Folder } from './folder.ts';
 import { Lane } from './lane.ts';
-import type { MetaInfo } from './meta-info.ts';
+import { type MetaDraft, type MetaInfo, metaDraft } from './meta-info.ts';
 import { isMetric, type Pools } from './pool.ts';
 import { type Ranked, UNRANKED } from './ranks.ts';
 import { type Room, Timeline } from './timeline.ts';
@@ -102,20 +102,19 @@ export class Source implements Ranked, Room {
   }
 
   /** What is known of it; only when it has something. */
-  meta(): MetaInfo {
+  meta(into: MetaDraft = metaDraft()): MetaInfo {
     const { arena } = this.#shared;
     const first = this.timeline.first();
     const last = this.timeline.last();
     const oldest = arena.words(first);
     const newest = arena.words(last);
-    return {
-      count: this.count,
-      expired: this.expired,
-      oldestHigh: oldest[local(first)] as number,
-      oldestLow: oldest[local(first) + 1] as number,
-      newestHigh: newest[local(last)] as number,
-      newestLow: newest[local(last) + 1] as number,
-    };
+    into.count = this.count;
+    into.expired = this.expired;
+    into.oldestHigh = oldest[local(first)] as number;
+    into.oldestLow = oldest[local(first) + 1] as number;
+    into.newestHigh = newest[local(last)] as number;
+    into.newestLow = newest[local(last) + 1] as number;
+    return into;
   }
 
   /** Keeps one envelope of the batch that the folder has open; false, if there is no memory. */

@@ -15,7 +15,7 @@ import {
 } from '@standpipe/protos';
 import { joined } from '../joined.ts';
 import { writeInSlices } from '../meta-bytes.ts';
-import type { MetaInfo } from '../meta-info.ts';
+import { type MetaInfo, metaDraft } from '../meta-info.ts';
 import { tableOf } from '../meta-table.ts';
 import { SLICE_BYTES } from '../slice.ts';
 import { inOrder } from './id-order.ts';
@@ -103,6 +103,7 @@ async function writtenMeta(
   let room = ids.reduce((sum, { length }) => sum + length + ENTRY_BYTES_MAX, SPARE_BYTES);
   const writer = new JsonWriter(room).constant(META);
   const pieces: Buffer[] = []; // A buffer that grows is copied whole, in one turn.
+  const info = metaDraft();
   let separator = NOTHING;
   await writeInSlices(await inOrder(ids), (row) => {
     const id = ids[row] as string; // It is the row of one.
@@ -111,7 +112,7 @@ async function writtenMeta(
       room = SLICE_BYTES;
     }
     writer.constant(separator).string(id);
-    writeEntry(writer, table.at(row));
+    writeEntry(writer, table.at(row, info));
     separator = COMMA;
   });
   pieces.push(writer.constant(END_OF_META).take());
