@@ -110,10 +110,23 @@ export class DataFolder implements AsyncDisposable {
     await handle.sync().finally(() => handle.close());
   }
 
-  /** The file that the next snapshot is to be written to, whatever is in it. */
+  /**
+   * The file that the next snapshot is to be written to, whatever is in it. It has no other name: a
+   * kill, or a rename that fails, may leave what is called old or new as a second one of the snapshot.
+   */
   async openNewSnapshot(): Promise<FileHandle> {
     await rename(this.oldSnapshot, this.newSnapshot).catch(() => {});
-    return open(this.newSnapshot, constants.O_WRONLY | constants.O_CREAT, FILE_MODE);
+    const flags = constants.O_WRONLY | constants.O_CREAT;
+    const handle = await open(this.newSnapshot, flags, FILE_MODE);
+    try {
+      if ((await handle.stat()).nlink <= 1) return handle;
+    } catch (error) {
+      await handle.close();
+      throw error;
+    }
+    await handle.close();
+    await this.remove(this.newSnapshot);
+    return open(this.newSnapshot, flags | constants.O_EXCL, FILE_MODE);
   }
 
   async remove(path: string): Promise<void> {

@@ -1,6 +1,6 @@
 /** What the tests of restarts need: a store with its files, and what the store holds. */
 
-import { copyFileSync, existsSync, readdirSync } from 'node:fs';
+import { copyFileSync, linkSync, readdirSync, statSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -79,12 +79,23 @@ export async function testFolder(t: ExecutionContext): Promise<string> {
 /** A folder as it stands now: what a process that is killed at this moment leaves. */
 export async function copyOf(t: ExecutionContext, folder: string): Promise<string> {
   const copy = await testFolder(t);
-  // In one turn: what this process does next must not show in a part of the files.
+  copyFiles(folder, copy);
+  return copy;
+}
+
+/** In one turn: what this process does next must not show in a part of the files. */
+export function copyFiles(folder: string, copy: string): void {
+  const copies = new Map<number, string>();
   for (const name of readdirSync(folder)) {
     const from = join(folder, name);
-    if (existsSync(from)) copyFileSync(from, join(copy, name));
+    const to = join(copy, name);
+    const file = statSync(from, { throwIfNoEntry: false });
+    if (file === undefined) continue;
+    const same = copies.get(file.ino);
+    copies.set(file.ino, to);
+    if (same === undefined) copyFileSync(from, to);
+    else linkSync(same, to);
   }
-  return copy;
 }
 
 /** Every envelope that a store holds, by source, in the order in which reads give them. */
