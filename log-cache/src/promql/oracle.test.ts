@@ -15,14 +15,13 @@ import { LocalSeries } from './local-series.ts';
 import { METRIC_NAME } from './names.ts';
 import { isOfItsVersion, MISTAKES, randomText } from './oracle-mistakes.ts';
 import { PICKED, randomQuery } from './oracle-queries.ts';
+import { oracleSeries, SECONDS, START } from './oracle-series.ts';
 import { parse } from './parse.ts';
 import { hasPrometheus, type OracleSeries, Prometheus } from './prometheus.ts';
 import { Querier } from './querier.ts';
 
 const whereInstalled = hasPrometheus() || process.env.REQUIRE_PROMETHEUS ? test : test.skip;
 
-const START = 1_700_000_000;
-const SECONDS = 1200;
 const SEEDS = [1, 2, 3];
 const QUERIES_PER_SEED = 60;
 const TEXTS_PER_SEED = 500;
@@ -209,54 +208,6 @@ function difference(what: string, ours: Readable, theirs: Readable): string {
   const text = ({ type, rows }: Readable): string =>
     `${type} ${JSON.stringify([...rows], (_, value) => (typeof value === 'number' ? plainNumber(value) : value)).slice(0, 700)}`;
   return `${what}\n  ours   ${text(ours)}\n  theirs ${text(theirs)}`;
-}
-
-/** Counters that are reset, gauges, gaps, histograms and odd numbers, from a seed. */
-function oracleSeries(seed: number): OracleSeries[] {
-  const random = randomFrom(seed);
-  const series: OracleSeries[] = [];
-  const add = (
-    name: string,
-    labels: Record<string, string>,
-    next: (second: number) => number | undefined,
-    every = 15,
-  ): void => {
-    const samples: [number, number][] = [];
-    const first = START + random(every);
-    for (let second = first; second < START + SECONDS; second += every) {
-      const value = next(second);
-      if (value !== undefined) samples.push([second, value]);
-    }
-    series.push({ name, labels: { source_id: 'app', ...labels }, samples });
-  };
-  for (const job of ['a', 'ab', 'c']) {
-    for (const instance of ['0', '1']) {
-      const labels = {
-        job,
-        instance_id: instance,
-        ...(job === 'c' ? {} : { zone: `z${instance}` }),
-      };
-      let total = random(1000);
-      add('requests', labels, () => {
-        total = random(40) === 0 ? random(10) : total + random(100);
-        return total;
-      });
-      add('memory', labels, () => random(1e6) / 1e4, 10);
-      add('load', labels, () => random(1e6) / 1e6, 30);
-      add('gappy', labels, (second) => (second % 400 < 150 ? random(50) : undefined), 20);
-      const odd = [1, Number.NaN, Number.POSITIVE_INFINITY, 2, -3, Number.NEGATIVE_INFINITY];
-      const own = odd[series.length % odd.length] ?? 0;
-      add('odd', labels, () => (random(3) === 0 ? (odd[random(odd.length)] ?? 0) : own));
-    }
-    const counts = [0, 0, 0, 0];
-    for (const [index, le] of ['0.1', '0.5', '2', '+Inf'].entries()) {
-      add('latency_bucket', { job, le }, () => {
-        counts[index] = (counts[index] ?? 0) + random(10) * (index + 1);
-        return counts[index];
-      });
-    }
-  }
-  return series;
 }
 
 function querierOf(series: readonly OracleSeries[]): Querier {

@@ -52,6 +52,8 @@ for (const [text, wanted] of [
   ['Inf', Number.POSITIVE_INFINITY],
   ['+infinity', Number.POSITIVE_INFINITY],
   ['-inf', Number.NEGATIVE_INFINITY],
+  ['0x1.8p1', 3],
+  ['1_000.5', 1000.5],
   ['1e400', undefined],
   ['', undefined],
   ['.', undefined],

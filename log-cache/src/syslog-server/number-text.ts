@@ -5,6 +5,8 @@
  * string and no BigInt; the others do.
  */
 
+import { parseFloatText } from '../float-text.ts';
+
 const ZERO = 0x30;
 const PLUS = 0x2b;
 const MINUS = 0x2d;
@@ -15,9 +17,6 @@ const DIGITS_EXACT = 15;
 const POWERS: readonly number[] = Array.from({ length: 16 }, (_, power) => 10 ** power);
 const UNSIGNED_MAX = 2n ** 64n - 1n;
 const SIGNED_MAX = 2n ** 63n - 1n;
-
-const DECIMAL = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/;
-const INFINITE = /^[+-]?inf(?:inity)?$/i;
 
 export class NumberText {
   high = 0;
@@ -43,15 +42,9 @@ export class NumberText {
 
   readFloat(bytes: Buffer, start: number, end: number): boolean {
     if (this.#readShortFloat(bytes, start, end)) return true;
-    const text = bytes.toString('latin1', start, end);
-    if (text.toLowerCase() === 'nan') this.float = Number.NaN;
-    else if (INFINITE.test(text)) {
-      this.float = text.startsWith('-') ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
-    } else {
-      this.float = DECIMAL.test(text) ? Number(text) : Number.NaN;
-      return Number.isFinite(this.float);
-    }
-    return true;
+    const float = parseFloatText(bytes.toString('latin1', start, end));
+    this.float = float ?? Number.NaN;
+    return float !== undefined;
   }
 
   #readDigits(bytes: Buffer, start: number, end: number, max: bigint): boolean {

@@ -1,10 +1,10 @@
 /** Quantiles out of the buckets of a histogram: series that differ in their label `le`. */
 
+import { parseFloatText } from '../../float-text.ts';
 import { LABELS_WORK } from '../in-turns.ts';
 import type { Labels } from '../labels.ts';
-import { parseNumber } from '../literals.ts';
 import { BUCKET_BOUND } from '../names.ts';
-import { Row } from '../rows.ts';
+import { merged, Row } from '../rows.ts';
 import type { Pace } from '../series.ts';
 
 interface Bucket {
@@ -38,7 +38,7 @@ export async function histogramQuantile(
     }
     results.push(result);
   }
-  return results;
+  return merged(pace, results);
 }
 
 interface Histogram {
@@ -53,12 +53,13 @@ async function histogramsOf(
   const histograms = new Map<string, Histogram>();
   for (const row of rows) {
     if (pace.isDue(LABELS_WORK)) await pace.pause();
-    const bound = parseNumber(row.labels.get(BUCKET_BOUND));
+    const bound = parseFloatText(row.labels.get(BUCKET_BOUND));
     if (bound === undefined) continue;
-    const labels = row.labels.nameless.without([BUCKET_BOUND]);
-    const known = histograms.get(labels.key);
+    // By the name as well: buckets of two histograms are not put together.
+    const own = row.labels.without([BUCKET_BOUND]);
+    const known = histograms.get(own.key);
     if (known) known.buckets.push({ bound, row });
-    else histograms.set(labels.key, { labels, buckets: [{ bound, row }] });
+    else histograms.set(own.key, { labels: own.nameless, buckets: [{ bound, row }] });
   }
   return histograms;
 }
@@ -74,8 +75,7 @@ function quantileOf(q: number, counts: Count[]): number {
   if (buckets.length < 2 || last.count === 0) return Number.NaN;
 
   const rank = q * last.count;
-  let index = buckets.findIndex(({ count }) => count >= rank);
-  if (index < 0 || index > buckets.length - 1) index = buckets.length - 1;
+  const index = indexOf(rank, buckets);
   const bucket = buckets[index] ?? last;
   const before = buckets[index - 1];
   if (index === buckets.length - 1) return before?.bound ?? Number.NaN;
@@ -84,6 +84,18 @@ function quantileOf(q: number, counts: Count[]): number {
   }
   const part = (rank - before.count) / (bucket.count - before.count);
   return before.bound + (bucket.bound - before.bound) * part;
+}
+
+/** The first bucket that reaches this rank, halving as Prometheus does: a count may be NaN. */
+function indexOf(rank: number, buckets: readonly Count[]): number {
+  let from = 0;
+  let to = buckets.length - 1;
+  while (from < to) {
+    const middle = (from + to) >> 1;
+    if ((buckets[middle]?.count ?? 0) >= rank) to = middle;
+    else from = middle + 1;
+  }
+  return from;
 }
 
 /** In order, those of the same bound as one, and none below the one before it. */
@@ -96,8 +108,8 @@ function cumulative(counts: Count[]): Count[] {
   }
   let most = Number.NEGATIVE_INFINITY;
   for (const bucket of merged) {
-    most = Math.max(most, bucket.count);
-    bucket.count = most;
+    if (bucket.count > most) most = bucket.count;
+    else if (bucket.count < most) bucket.count = most; // NaN stays what it is.
   }
   return merged;
 }
