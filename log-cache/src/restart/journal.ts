@@ -73,6 +73,8 @@ export class Journal {
   #isWriting = false;
   #writing: Promise<void> = Promise.resolve();
   #wholeFrom: number;
+  /** The segments below this one go as soon as nothing waits for them. */
+  #needed = 0;
   readonly #files: SegmentFiles;
 
   constructor(options: JournalOptions) {
@@ -142,9 +144,10 @@ export class Journal {
     return this.#segment;
   }
 
-  /** The segments below this one are needed no more. */
+  /** The segments below this one are needed no more, once what waits for them is written. */
   release(segment: number): void {
-    this.#files.release(segment);
+    this.#needed = segment;
+    this.#releaseWritten();
   }
 
   /** Writes what waits, but for what fails, and closes. */
@@ -211,6 +214,7 @@ export class Journal {
         this.#drop(envelopes);
       }
       this.#queue.shift();
+      this.#releaseWritten();
       this.#waitingBytes -= buffer.byteLength;
       buffer.clear();
       const isUsual = buffer.capacityBytes === BUFFER_BYTES + FRAME_BYTES;
@@ -218,6 +222,12 @@ export class Journal {
       onWritten();
     }
     this.#isWriting = false;
+  }
+
+  /** A segment that is written to must not be written over as another. */
+  #releaseWritten(): void {
+    const waiting = this.#queue[0]?.segment ?? Number.POSITIVE_INFINITY;
+    this.#files.release(Math.min(this.#needed, waiting));
   }
 
   async #write({ buffer, segment, envelopes }: Piece): Promise<boolean> {

@@ -72,8 +72,9 @@ export class SegmentFiles {
       segment.envelopes += envelopes;
       this.#live.set(number, segment);
     } catch (error) {
-      await this.#handle?.close();
+      const handle = this.#handle;
       this.#handle = undefined; // To be opened again: the disk may be another by then.
+      await handle?.close().catch(() => {}); // What has failed is told already.
       throw error;
     }
     this.#forgetOldest();
@@ -107,11 +108,12 @@ export class SegmentFiles {
     const { folder } = this.#options;
     const path = folder.segment(number);
     const isNew = !this.#live.has(number);
-    const stale = isNew ? this.#stale.pop() : undefined;
+    // One whose first write failed has its file.
+    const stale = isNew && this.#number !== number ? this.#stale.pop() : undefined;
+    this.#number = number;
     // If it is not there, a new file does as well.
     if (stale !== undefined) await rename(folder.segment(stale), path).catch(() => {});
     this.#handle = await open(path, constants.O_WRONLY | constants.O_CREAT, FILE_MODE);
-    this.#number = number;
     const head = encodeFileHead({ kind: FileKind.journal, number, ordinal: 0 });
     if (isNew) await writeFully(this.#handle, head, 0);
     return this.#handle;
