@@ -10,7 +10,7 @@ import { quantile } from './functions/sums.ts';
 import { LABELS_WORK, sortInTurns } from './in-turns.ts';
 import type { Labels } from './labels.ts';
 import { isLabelName, METRIC_NAME } from './names.ts';
-import { type Grid, mapRows, merged, Row } from './rows.ts';
+import { type Grid, mapRows, Row } from './rows.ts';
 import { sampleOffset } from './sample-offset.ts';
 import type { Pace } from './series.ts';
 
@@ -42,8 +42,8 @@ export async function aggregate(on: Evaluator, expr: Aggregate, grid: Grid): Pro
     on.rows(expr.expr, grid),
     isNumber ? on.scalar(expr.param, grid) : new Float64Array(grid.count),
   ]);
+  if (expr.op === 'count_values') return countValues(on, expr, grid, rows);
   const groups = await groupsOf(on, rows, (labels) => groupLabels(labels, expr));
-  if (expr.op === 'count_values') return countValues(on, expr, grid, groups);
   const reduce = REDUCTIONS[expr.op];
   if (reduce === undefined) return choose(on, expr.op, param, groups);
 
@@ -123,36 +123,45 @@ function variance(values: Float64Array): number {
   return squares / values.length;
 }
 
-/** One row for each value that occurs, with the value as a label. */
+/**
+ * One row for each value that occurs. The value is a label before there are groups: it may take the
+ * place of one that is grouped by, or be one that goes.
+ */
 async function countValues(
   on: Evaluator,
   expr: Aggregate,
   grid: Grid,
-  groups: readonly Group[],
+  rows: readonly Row[],
 ): Promise<Row[]> {
   const param = expr.param && unwrapped(expr.param);
   const label = param?.type === 'string' ? param.value : '';
   if (!isLabelName(label)) throw failed(`invalid label name ${JSON.stringify(label)}`);
-  const results: Row[] = [];
-  for (const { labels, rows } of groups) {
-    const byValue = new Map<string, Row>();
-    for (const row of rows) {
-      for (let step = 0; step < grid.count; step += 1) {
-        if (!row.has(step)) continue;
-        const text = plainNumber(row.at(step));
-        let counts = byValue.get(text);
-        if (counts === undefined) {
-          on.pace.hold(grid.count);
-          counts = Row.empty(labels.with(label, text), grid.count);
-          byValue.set(text, counts);
-        }
-        counts.set(step, counts.at(step) + 1);
-        if (on.pace.isDue(10)) await on.pace.pause();
-      }
+  const by = expr.without ? expr : { ...expr, grouping: [...expr.grouping, label] };
+  const results = new Map<string, Row>();
+  const countsOf = (labels: Labels): Row => {
+    let counts = results.get(labels.key);
+    if (counts === undefined) {
+      on.pace.hold(grid.count);
+      counts = Row.empty(labels, grid.count);
+      results.set(labels.key, counts);
     }
-    for (const counts of byValue.values()) results.push(counts);
+    return counts;
+  };
+  for (const row of rows) {
+    const byValue = new Map<string, Row>();
+    for (let step = 0; step < grid.count; step += 1) {
+      if (!row.has(step)) continue;
+      const text = plainNumber(row.at(step));
+      let counts = byValue.get(text);
+      const isNew = counts === undefined;
+      counts ??= countsOf(groupLabels(row.labels.with(label, text), by));
+      if (isNew) byValue.set(text, counts);
+      counts.set(step, counts.at(step) + 1);
+      if (on.pace.isDue(isNew ? LABELS_WORK : 10)) await on.pace.pause();
+    }
   }
-  return merged(on.pace, results);
+  on.release(rows);
+  return [...results.values()];
 }
 
 /** Those that leave rows as they are, but not all of them at each step. */
