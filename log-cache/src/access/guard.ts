@@ -5,7 +5,8 @@
  *     info                               everybody
  *     read/SOURCE, tail/SOURCE           who may read the source
  *     meta, labels, series, …            everybody with a good token, of the sources that he may read
- *     query, query_range                 who may read the sources that the query names
+ *     query, query_range                 who may read the sources that the query names; if it reads
+ *                                        none (`1+1`), everybody with a good token
  *     status/…                           everybody with a good token
  *
  * There is no 401 and no 403: who may not is answered 404 and not a word, so that nobody learns what
@@ -122,7 +123,7 @@ export class Guard {
     const identity = await this.#identify(ctx, token);
     if (identity === undefined) return undefined;
     if (!served) return allowed(); // It gets no answer but that there is none.
-    if (ids === undefined || ids.length === 0) {
+    if (ids === undefined) {
       if (!identity.isAdmin) return this.#refuseQuery(ctx, 'no-source', NO_SOURCES);
       setView(ctx, { sources: undefined });
       return allowed();

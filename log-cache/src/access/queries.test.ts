@@ -61,6 +61,10 @@ const rows: readonly Row[] = [
   ],
   ['no source by an administrator', ADMIN, 'sum(cpu)', 200, { query: 'sum(cpu)' }],
   ['no source, with a token that is not good', FORGED, 'sum(cpu)', 404],
+  ['nothing but a sum', DEV, '1+1', 200, { query: '1+1', sources: [] }],
+  ['the time', DEV, 'vector(time())', 200, { query: 'vector(time())', sources: [] }],
+  ['nothing but a sum, by an administrator', ADMIN, '1+1', 200, { query: '1+1' }],
+  ['nothing but a sum, with a token that is not good', FORGED, '1+1', 404],
 ];
 for (const [what, authorization, query, status, passed] of rows) {
   test(`a query for ${what} is answered ${status}`, async (t) => {
@@ -75,7 +79,6 @@ for (const [what, authorization, query, status, passed] of rows) {
 const NO_SOURCES = 'query does not request any source_ids';
 const refused: readonly (readonly [query: string, error: string])[] = [
   ['sum(cpu)', NO_SOURCES],
-  ['1+1', NO_SOURCES],
   [`cpu{source_id="${SHOP}"} + mem`, NO_SOURCES],
   ['cpu{source_id=""}', NO_SOURCES],
   [`cpu{source_id=~".*"}`, NO_SOURCES],

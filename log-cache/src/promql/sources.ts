@@ -13,12 +13,14 @@ import { parse } from './parse.ts';
 import type { Selection, SeriesSource } from './series.ts';
 
 /**
- * The source ids that the selectors of a query name, each once; undefined, when one of them names
- * none and so asks for all. Throws a QueryError, when it is no query.
+ * The source ids that the selectors of a query name, each once; none, when it has no selectors and so
+ * reads nothing. Undefined, when one of them names none and so asks for all, or when they name no
+ * more than the empty id. Throws a QueryError, when it is no query.
  */
 export function sourceIdsIn(query: string): readonly string[] | undefined {
   const ids = new Set<string>();
-  for (const { matchers } of selectorsOf(parse(query))) {
+  const selectors = [...selectorsOf(parse(query))];
+  for (const { matchers } of selectors) {
     const named = matchers
       .filter(({ name }) => name === SOURCE_ID)
       .map(({ literals }) => literals)
@@ -28,7 +30,7 @@ export function sourceIdsIn(query: string): readonly string[] | undefined {
     // Several matchers leave no more than the first of them.
     for (const id of first) if (id !== '') ids.add(id);
   }
-  return [...ids];
+  return selectors.length > 0 && ids.size === 0 ? undefined : [...ids];
 }
 
 /**
