@@ -13,7 +13,8 @@ test('a line has who asked for what, as a security log wants it', (t) => {
   const request = requestOf('GET', '/firehose/x?a=1&b=<2>', { 'x-vcap-request-id': 'r-1' });
   t.is(
     cefLine(request, 1234, { product, ip: '10.0.0.9' }),
-    'CEF:0|cloud_foundry|loggregator_trafficcontroller|1.0|GET /firehose/x|GET /firehose/x|0|' +
+    'CEF:0|cloud_foundry|loggregator_trafficcontroller|1.0|' +
+      'GET /firehose/x?a=1&amp;b=&lt;2&gt;|GET /firehose/x?a=1&amp;b=&lt;2&gt;|0|' +
       'rt=1234 cs1Label=userAuthenticationMechanism cs1=oauth-access-token ' +
       'cs2Label=vcapRequestId cs2=r-1 request=/firehose/x?a=1&amp;b=&lt;2&gt; requestMethod=GET ' +
       'src=10.1.1.1 spt=5000 dst=10.0.0.9 dpt=8081\n',
@@ -32,6 +33,29 @@ for (const [header, source] of forwarded) {
     t.true(cefLine(request, 0, { product, ip: '' }).includes(source));
   });
 }
+
+const paths: readonly (readonly [url: string, told: string])[] = [
+  ['/some/path', '/some/path'],
+  ['/some/path?', '/some/path'],
+  ['/some/path?a=%20+"1"?', '/some/path?a=%20&#43;&#34;1&#34;?'],
+  ['/read/a%2Fb%C3%A4%2525', '/read/a/bä%25'],
+  ['/read/%ff%2F', '/read/%ff%2F'],
+  ['/x%0ACEF:0%7C%20src=1%E2%80%A8', '/x%0ACEF:0%7C%20src=1%E2%80%A8'],
+];
+for (const [url, told] of paths) {
+  test(`a request for ${url} is told as ${told}`, (t) => {
+    const line = cefLine(requestOf('GET', url, {}), 0, { product, ip: '' });
+    const head = `CEF:0|cloud_foundry|${product}|1.0|GET ${told}|GET ${told}|0|rt=0 `;
+    t.true(line.startsWith(head), line);
+    t.true(line.includes(` request=${told} requestMethod=GET `), line);
+  });
+}
+
+test('a peer by IPv4 is told by that, also where one socket listens for both', (t) => {
+  const request = requestOf('GET', '/', {});
+  Object.defineProperty(request.socket, 'remoteAddress', { value: '::ffff:10.1.1.1' });
+  t.true(cefLine(request, 0, { product, ip: '' }).includes(' src=10.1.1.1 spt=5000 '));
+});
 
 test('lines are appended to what the file has', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'access-log-'));
@@ -68,7 +92,7 @@ test('a file that can not be written is an error at the start', async (t) => {
 function requestOf(method: string, url: string, headers: Record<string, string>): IncomingMessage {
   const socket = new Socket();
   Object.defineProperties(socket, {
-    remoteAddress: { value: '10.1.1.1' },
+    remoteAddress: { value: '10.1.1.1', configurable: true },
     remotePort: { value: 5000 },
     localPort: { value: 8081 },
   });

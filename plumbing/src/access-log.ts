@@ -1,6 +1,11 @@
 /**
  * The access log: one line in the Common Event Format for each request, written before it is
- * handled, as Loggregator v107.0.21 and log-cache-release v3.2.0 write it.
+ * handled, as Loggregator v107.0.21 and log-cache-release v3.2.0 write it:
+ *
+ *     CEF:0|cloud_foundry|PRODUCT|1.0|GET /a?b=c|GET /a?b=c|0|rt=… … request=/a?b=c requestMethod=GET …
+ *
+ * Paths are decoded, as theirs are, but for what would begin another line or field: whoever asks must
+ * not write what the log says.
  *
  * Lines wait for the disk in memory, up to WAITING_BYTES_MAX; past that they are left out, and
  * the process's own log says so. It does not begin without a file that can be written.
@@ -66,17 +71,17 @@ export function cefLine(
   { product, ip }: Pick<AccessLogOptions, 'product' | 'ip'>,
 ): string {
   const { method = '', url = '' } = request;
-  const path = url.split('?')[0] ?? '';
+  const asked = askedFor(url);
   const { host, port } = sourceOf(request);
   const requestId = String(request.headers['x-vcap-request-id'] ?? '');
-  const signature = escaped(`${method} ${path}`);
+  const signature = escaped(`${method} ${asked}`);
   const facts = [
     `rt=${nowMs}`,
     'cs1Label=userAuthenticationMechanism',
     'cs1=oauth-access-token',
     'cs2Label=vcapRequestId',
     `cs2=${escaped(requestId)}`,
-    `request=${escaped(url)}`,
+    `request=${escaped(asked)}`,
     `requestMethod=${escaped(method)}`,
     `src=${escaped(host)}`,
     `spt=${port}`,
@@ -96,10 +101,30 @@ function sourceOf(request: IncomingMessage): { readonly host: string; readonly p
     return { host: address?.host ?? first, port: address === undefined ? '' : `${address.port}` };
   }
   const { remoteAddress = '', remotePort = '' } = request.socket;
-  return { host: remoteAddress, port: String(remotePort) };
+  // A peer by IPv4 has another name where one socket listens for both.
+  return { host: remoteAddress.replace(/^::ffff:(?=\d+\.)/, ''), port: String(remotePort) };
 }
 
-/** As Go's html/template escapes; a line stays one line, for a request's line has no breaks. */
+/** What a request asks for: its path, decoded, and its query as it came, if there is one. */
+function askedFor(url: string): string {
+  const mark = url.indexOf('?');
+  const path = mark === -1 ? url : url.slice(0, mark);
+  const query = mark === -1 ? '' : url.slice(mark + 1);
+  const decoded = path.replaceAll(/(?:%[0-9a-f]{2})+/gi, decodedRun);
+  return query === '' ? decoded : `${decoded}?${query}`;
+}
+
+/** What is no UTF-8, and would stand for a blank, a control or a `|`, stays as it is. */
+function decodedRun(run: string): string {
+  try {
+    return decodeURIComponent(run).replaceAll(/[\p{C}\p{Z}|]/gu, encodeURIComponent);
+  } catch (error) {
+    if (error instanceof URIError) return run;
+    throw error;
+  }
+}
+
+/** As Go's html/template escapes; a line stays one line, for what a request brings has no breaks. */
 function escaped(text: string): string {
   return text.replaceAll(/[&<>"'+]/g, (letter) => ESCAPES[letter] ?? letter);
 }

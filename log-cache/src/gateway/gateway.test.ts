@@ -203,10 +203,10 @@ test('asks for tokens when it is told of UAA, and writes down every request', as
   await gateway[Symbol.asyncDispose]();
   const lines = (await readFile(file, 'utf8')).trimEnd().split('\n');
   t.is(lines.length, 3);
-  const asked = `GET ${path}`;
+  const request = `${path}?limit=1&amp;descending=true`;
+  const asked = `GET ${request}`;
   const head = `CEF:0|cloud_foundry|log_cache|1.0|${asked}|${asked}|0|rt=`;
   t.true(lines[0]?.startsWith(head), lines[0]);
-  const request = `${path}?limit=1&amp;descending=true`;
   const facts = `cs2=id-1 request=${request} requestMethod=GET src=127.0.0.1 `;
   t.true(lines[0]?.includes(facts), lines[0]);
   t.true(lines[0]?.endsWith(` dst=10.1.2.3 dpt=${port}`), lines[0]);
