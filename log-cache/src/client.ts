@@ -32,10 +32,17 @@ import type { MetaResult, ReadRequest } from './reader.ts';
 import type { ZoneChunk, ZonesRequest } from './tail/tail.ts';
 import { type TailCallOptions, tailOver } from './tail/tail-client.ts';
 import { Turns } from './turns.ts';
+import type { Until } from './until.ts';
 
 /** The name that a Log Cache's certificate carries. */
 const SERVER_NAME = 'log-cache';
-const READ_DEADLINE_MS = 5000;
+/**
+ * Above the time that a search may take, and so far below the 5 s that clients commonly have that
+ * what the others gave still reaches them.
+ */
+export const READ_DEADLINE_MS = 4400;
+/** What a node has that has just let somebody wait for all that time. */
+export const SUSPECTED_MS = 500;
 const SEND_DEADLINE_MS = 3000;
 const NOTHING: Buffer = Buffer.alloc(0);
 
@@ -48,24 +55,25 @@ interface NodeAnswer {
 export interface LogCacheClientOptions {
   readonly address: string;
   readonly tls: Tls | undefined;
-  readonly readDeadlineMs?: number;
+  /** How long a call that reads may take. Default 4.4 s. */
+  readonly readDeadlineMs?: number | undefined;
+  /** The same, of a node that has just used up all of it in vain. Default ½ s. */
+  readonly suspectedMs?: number;
   readonly sendDeadlineMs?: number;
   /** For reading large answers beside other clients. */
   readonly turns?: Turns;
 }
 
-export interface ReadOptions {
+export interface ReadOptions extends Until {
   /** Read the node's own store only. */
   readonly local: boolean;
-  /** Cancels the call when it is aborted. */
-  readonly gone?: AbortSignal | undefined;
 }
 
 interface Call {
   readonly method: RawMethod;
   readonly request: Buffer;
   readonly metadata?: grpc.Metadata;
-  readonly deadlineMs: number;
+  readonly limitMs: number;
   readonly gone?: AbortSignal | undefined;
 }
 
@@ -74,7 +82,7 @@ export class LogCacheClient implements AsyncDisposable {
   readonly #readDeadlineMs: number;
   readonly #sendDeadlineMs: number;
   readonly #scanned = new Batch();
-  readonly #patience = new Patience();
+  readonly #patience: Patience;
   readonly #turns: Turns;
 
   constructor(options: LogCacheClientOptions) {
@@ -88,6 +96,10 @@ export class LogCacheClient implements AsyncDisposable {
     });
     this.#readDeadlineMs = options.readDeadlineMs ?? READ_DEADLINE_MS;
     this.#sendDeadlineMs = options.sendDeadlineMs ?? SEND_DEADLINE_MS;
+    this.#patience = new Patience({
+      longMs: this.#readDeadlineMs,
+      shortMs: options.suspectedMs ?? SUSPECTED_MS,
+    });
   }
 
   /**
@@ -98,7 +110,7 @@ export class LogCacheClient implements AsyncDisposable {
     const metadata = new grpc.Metadata({ waitForReady: true });
     const request = encodeSendRequest(batch, options.localOnly);
     const { send } = logCacheIngressService;
-    await this.#call({ method: send, request, metadata, deadlineMs: this.#sendDeadlineMs });
+    await this.#call({ method: send, request, metadata, limitMs: this.#sendDeadlineMs });
   }
 
   /** Whether there is a connection now. */
@@ -123,14 +135,16 @@ export class LogCacheClient implements AsyncDisposable {
    * The same, whether the node has heeded the filters that the original's don't know, and which
    * nodes it could not ask.
    */
-  async ask(request: ReadRequest, { local, gone }: ReadOptions): Promise<NodeAnswer> {
+  async ask(request: ReadRequest, options: ReadOptions): Promise<NodeAnswer> {
+    const { local, gone, deadlineMs = Number.POSITIVE_INFINITY } = options;
+    const leftMs = Math.max(0, deadlineMs - Date.now());
     const metadata = new grpc.Metadata();
     if (local) metadata.set(LOCAL_KEY, 'true');
     const { response, unreachable } = await this.#call({
       method: logCacheEgressService.read,
       request: encodeReadRequest(request),
       metadata,
-      deadlineMs: this.#patience.limit(this.#readDeadlineMs),
+      limitMs: this.#patience.limit(Math.min(leftMs, this.#readDeadlineMs)),
       gone,
     });
     const { envelopes: bytes = Buffer.alloc(0), filtered } = readCarrier(response);
@@ -143,7 +157,7 @@ export class LogCacheClient implements AsyncDisposable {
     const { response, unreachable } = await this.#call({
       method: logCacheEgressService.meta,
       request: encodeMetaRequest(localOnly),
-      deadlineMs: this.#patience.limit(this.#readDeadlineMs),
+      limitMs: this.#patience.limit(this.#readDeadlineMs),
     });
     return { sources: await decodeMetaResponse(response, this.#turns), unreachable };
   }
@@ -159,7 +173,7 @@ export class LogCacheClient implements AsyncDisposable {
     pace: Pace,
     options: { readonly local: boolean },
   ): Promise<Selected> {
-    return selectOver(this.#client, selection, pace, options);
+    return selectOver(this.#client, selection, pace, { ...options, patience: this.#patience });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -170,7 +184,7 @@ export class LogCacheClient implements AsyncDisposable {
     method,
     request,
     metadata = new grpc.Metadata(),
-    deadlineMs,
+    limitMs,
     gone,
   }: Call): Promise<{ readonly response: Buffer; readonly unreachable: readonly string[] }> {
     return new Promise((resolve, reject) => {
@@ -181,10 +195,10 @@ export class LogCacheClient implements AsyncDisposable {
         method.responseDeserialize,
         request,
         metadata,
-        { deadline: Date.now() + deadlineMs },
+        { deadline: Date.now() + limitMs },
         (error, answered) => {
           gone?.removeEventListener('abort', cancel);
-          if (error?.code === grpc.status.DEADLINE_EXCEEDED) this.#patience.ranOut();
+          if (error?.code === grpc.status.DEADLINE_EXCEEDED) this.#patience.ranOut(limitMs);
           else if (error?.code !== grpc.status.CANCELLED) this.#patience.answered();
           if (error !== null) reject(error);
           else response = answered ?? NOTHING;

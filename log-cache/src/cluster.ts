@@ -9,7 +9,8 @@
  * each for its own store. A node that cannot be reached makes the answer poorer and never an
  * error: it is named in `unreachable`. Even when nobody answers a read, it is an empty batch, as
  * in log-cache-release v3.2.0; meta is an error then. A read that an owner refuses, because its
- * answer would be too large, is refused; one whose asker leaves is given up by all owners. Each node
+ * answer would be too large, is refused; one whose asker leaves is given up by all owners, which have
+ * less time than he (until.ts). Each node
  * keeps its answer to meta for a second, and so does whoever asked it. When the nodes change, what is
  * being read is still read from the former, and former owners are asked for what they may still keep
  * (former-owners.ts).
@@ -38,6 +39,7 @@ import {
   type ReadResult,
 } from './reader.ts';
 import { isServiceError, refusalOf } from './refusals.ts';
+import { type Until, untilForOthers } from './until.ts';
 
 /** Which shard of which zone a node is. */
 export interface Place {
@@ -63,7 +65,7 @@ const META_AGE_MAX_MS = 1000;
 interface Node {
   readonly name: string;
   readonly address: string;
-  read(request: ReadRequest, gone?: AbortSignal): Promise<SearchResult>;
+  read(request: ReadRequest, until: Until): Promise<SearchResult>;
   meta(): Promise<ReadonlyMap<string, MetaInfo>>;
 }
 
@@ -106,22 +108,23 @@ export class ClusterReader implements Reader {
     return this.#formers.left().map(({ address }) => address);
   }
 
-  async read(request: ReadRequest, gone?: AbortSignal): Promise<ReadResult> {
+  async read(request: ReadRequest, until: Until = {}): Promise<ReadResult> {
     // Checked here, so that a bad request is refused even when no owner can be reached.
     const { limit, descending } = queryOf(request, nowNanoseconds());
     const owners = this.#zones
       .map((nodes) => nodes[ownerOf(request.sourceId, nodes.length)])
       .filter((node) => node !== undefined);
     const formers = this.#formers.of(request.sourceId, request.startTime, owners);
+    const untilThen = untilForOthers(until);
     using hold = this.#answers.begin();
     const heldRead = async (node: Node): Promise<SearchResult> => {
-      const found = await passingRefusals(node.read(request, gone));
+      const found = await passingRefusals(node.read(request, untilThen));
       hold.resize(hold.byteLength + found.batch.byteLength);
       return found;
     };
     const answers = await Promise.all(
       // What a former owner has came first.
-      [...formers, ...owners].map((node) => this.#ask(node, () => heldRead(node), gone)),
+      [...formers, ...owners].map((node) => this.#ask(node, () => heldRead(node), until.gone)),
     );
     const filled = answers
       .map(({ value }) => value?.batch ?? EMPTY_BATCH)
@@ -173,7 +176,7 @@ export class ClusterReader implements Reader {
       return {
         name,
         address,
-        read: async (request, gone) => ({ ...(await local.read(request, gone)), isWhole: true }),
+        read: async (request, until) => ({ ...(await local.read(request, until)), isWhole: true }),
         meta: async () => (await local.meta()).sources,
       };
     }
@@ -181,7 +184,7 @@ export class ClusterReader implements Reader {
     return {
       name,
       address,
-      read: (request, gone) => readFrom(clients.of(address), request, { local: true, gone }),
+      read: (request, until) => readFrom(clients.of(address), request, { ...until, local: true }),
       meta: async () => (await clients.of(address).meta(true)).sources,
     };
   }

@@ -22,13 +22,14 @@ import { type MetaResult, type Reader, type ReadResult, readRequest } from './re
 import { logCacheRoutes } from './rest/routes.ts';
 import { logCacheServices, type ServiceOptions } from './service.ts';
 import { silent } from './testing-cluster.ts';
+import type { Until } from './until.ts';
 
 /** Searches until it is told that nobody wants to know any more. */
 class EndlessReader implements Reader {
   searches = 0;
   givenUp = 0;
 
-  async read(_request: unknown, gone?: AbortSignal): Promise<ReadResult> {
+  async read(_request: unknown, { gone }: Until = {}): Promise<ReadResult> {
     this.searches += 1;
     return new Promise((_, reject) => {
       gone?.addEventListener('abort', () => {
@@ -56,8 +57,8 @@ test('a search ends at its owner when the client of the front door hangs up', as
 });
 
 test('a search ends at its owner when Grpc-Timeout is over', async (t) => {
-  const { reader, owner } = await behindFrontDoor(t);
-  const port = await served(t, reader);
+  const { client, address, owner } = await ownerAlone(t);
+  const port = await served(t, new NodeReader({ client, address }));
   const code = await new Promise<number | undefined>((resolve) => {
     const headers = { 'Grpc-Timeout': '100m' };
     http.get({ port, path: '/api/v1/read/a', agent: false, headers }, (answer) => {
@@ -96,7 +97,7 @@ test('a search ends when its gRPC caller cancels, and when he waits no more', as
 
 test('who has left before the search begins is told nothing', async (t) => {
   const { reader } = await behindFrontDoor(t);
-  const error = await t.throwsAsync(reader.read(readRequest('a'), AbortSignal.abort()));
+  const error = await t.throwsAsync(reader.read(readRequest('a'), { gone: AbortSignal.abort() }));
   t.true(error instanceof ReadError);
   t.like(error, { code: status.CANCELLED, message: 'context canceled' });
 });

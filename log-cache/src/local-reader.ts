@@ -34,6 +34,7 @@ import {
 import { SLICE_BYTES, Slice } from './slice.ts';
 import type { Store } from './store.ts';
 import { Turns } from './turns.ts';
+import type { Until } from './until.ts';
 import { Walk } from './walk.ts';
 
 /** Below the time that other nodes wait for an answer. */
@@ -69,7 +70,7 @@ export class LocalReader implements Reader {
     this.#egress = egressMetric(options.metrics);
   }
 
-  async read(request: ReadRequest, gone?: AbortSignal): Promise<ReadResult> {
+  async read(request: ReadRequest, { gone }: Until = {}): Promise<ReadResult> {
     const query = queryOf(request, nowNanoseconds());
     const batch = await this.#gather(request.sourceId, query, gone);
     this.#egress.add(batch.count);

@@ -60,6 +60,8 @@ export interface LogCacheOptions {
   readonly maxSources?: number;
   /** How long a PromQL query may take. */
   readonly queryTimeoutMs?: number;
+  /** How long another node may take for its part of a read. Default 4.4 s. */
+  readonly readDeadlineMs?: number;
   /** How many bytes of answers may be on their way at a time. Default 256 MiB. */
   readonly answersBytesMax?: number;
   /** Where it is kept from one process to the next; undefined: nowhere. */
@@ -99,7 +101,7 @@ export function createLogCache(options: LogCacheOptions): LogCache {
   const store = new Store(options);
   const answers = new AnswersInFlight(metrics, options.answersBytesMax);
   const local = new LocalReader({ store, metrics, answers });
-  const clients = new Clients({ tls });
+  const clients = new Clients({ tls, readDeadlineMs: options.readDeadlineMs });
   const reader = new ClusterReader({ clients, log, local, answers });
   const localSeries = new LocalSeries(store);
   const series = new ClusterSeries({ clients, log, local: localSeries });
@@ -218,7 +220,7 @@ export function createClusterReader(options: ClusterReaderSettings): ClusterRead
     void clients.keep(addressesOf(members, reader));
   });
   return {
-    read: (request, gone) => reader.read(request, gone),
+    read: (request, until) => reader.read(request, until),
     meta: (localOnly) => reader.meta(localOnly),
     tail: (request, gone) => tails.tail(request, gone),
     querier: new Querier({ source: series, budget, timeoutMs, metrics }),

@@ -12,6 +12,7 @@ import { type PackedBatch, splitTime } from '@standpipe/protos';
 import { EnvelopeFilter, type FilterRequest } from './envelope-filter.ts';
 import type { MetaInfo } from './meta-info.ts';
 import { ReadError } from './read-error.ts';
+import type { Until } from './until.ts';
 
 export { ReadError };
 
@@ -37,8 +38,8 @@ export interface MetaResult {
 
 /** Rejects with a ReadError what a caller asked wrongly, or what nobody could answer. */
 export interface Reader {
-  /** Gives up, if it takes long, once `gone` is aborted. */
-  read(request: ReadRequest, gone?: AbortSignal): Promise<ReadResult>;
+  /** Gives up, if it takes long, once its asker is gone. What is missing at the deadline is named. */
+  read(request: ReadRequest, until?: Until): Promise<ReadResult>;
   /** What is known of each source: of this node's own, or of all. */
   meta(localOnly: boolean): Promise<MetaResult>;
 }

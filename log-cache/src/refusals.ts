@@ -1,7 +1,7 @@
 /** What a node says no to, as opposed to what keeps it from answering. */
 
 import { type ServiceError, status } from '@grpc/grpc-js';
-import { ReadError } from './read-error.ts';
+import { canceled, deadlineExceeded, ReadError } from './read-error.ts';
 
 const REFUSALS: ReadonlySet<status> = new Set([
   status.RESOURCE_EXHAUSTED,
@@ -18,9 +18,15 @@ export function refusalOf(error: unknown): ReadError | undefined {
 
 /**
  * Why a call failed, in words for whoever asked: of a node that can't be reached without what grpc-js
- * puts around the reason.
+ * puts around the reason, and in Go's where it was given up here.
  */
-export function reasonOf({ details }: ServiceError): string {
+export function reasonOf({ code, details }: ServiceError): string {
+  if (code === status.DEADLINE_EXCEEDED && details.startsWith('Deadline exceeded after')) {
+    return deadlineExceeded().message;
+  }
+  if (code === status.CANCELLED && /^(Cancelled on client|Call cancelled)/.test(details)) {
+    return canceled().message;
+  }
   const last = /^No connection established\. Last error: (.*)\. Resolution note: /s.exec(
     details,
   )?.[1];

@@ -130,8 +130,10 @@ test('a search whose asker has left is given up, and others are not', async (t) 
   put(...Array.from({ length: 5000 }, (_, n) => log(n, `a line ${n} of a search`)));
   const request = readRequest('a', { matches: `${SLOW}[7a][7b][7c][7d][7e]` });
   const gone = new AbortController();
-  const left = t.throwsAsync(reader.read(request, gone.signal), { instanceOf: ReadError });
-  const stays = reader.read(readRequest('a', { contains: 'line 4999 ' }), AbortSignal.any([]));
+  const left = t.throwsAsync(reader.read(request, { gone: gone.signal }), {
+    instanceOf: ReadError,
+  });
+  const stays = reader.read(readRequest('a', { contains: 'line 4999 ' }), {});
   gone.abort();
   const error = await left;
   t.deepEqual([error?.code, error?.message], [status.CANCELLED, 'context canceled']);

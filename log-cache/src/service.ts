@@ -39,6 +39,7 @@ import type { Reader } from './reader.ts';
 import { statusOf } from './status-of.ts';
 import type { Tails } from './tail/tail.ts';
 import { tailService } from './tail/tail-service.ts';
+import { untilOf } from './until.ts';
 
 export interface ServiceOptions {
   /** Stores a batch whatever its owner. */
@@ -100,7 +101,7 @@ function egress({ local, cluster, answers }: ServiceOptions): GrpcService {
         const reader = call.metadata.get(LOCAL_KEY).includes('true') ? local : cluster;
         const hold = answers.beginWith(call);
         const asked = decodeReadRequest(call.request);
-        const { batch, unreachable } = await reader.read(asked, goneOf(call));
+        const { batch, unreachable } = await reader.read(asked, untilOf(call));
         hold.resize(batch.byteLength);
         return { value: await encodeReadResponse(batch, asksForMore(asked)), unreachable };
       }),
@@ -143,13 +144,6 @@ function unary(answer: (call: Call) => Promise<Answer>) {
       (error: unknown) => callback(statusOf(error)),
     );
   };
-}
-
-/** Aborted when the caller cancels, or waits no more. */
-function goneOf(call: Call): AbortSignal {
-  const gone = new AbortController();
-  call.on('cancelled', () => gone.abort());
-  return gone.signal;
 }
 
 function refuse(definition: grpc.ServiceDefinition, text: (method: string) => string): GrpcService {

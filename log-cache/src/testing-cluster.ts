@@ -14,7 +14,7 @@ import {
 } from '@standpipe/plumbing';
 import { testTls } from '@standpipe/plumbing/testing';
 import type { ExecutionContext } from 'ava';
-import { createLogCache, type LogCache } from './log-cache.ts';
+import { createLogCache, type LogCache, type LogCacheOptions } from './log-cache.ts';
 
 // With two shards: vectors of log-cache-release v3.2.0.
 export const OF_SHARD_0 = 'src-zero';
@@ -27,6 +27,8 @@ export interface ClusterNode {
   readonly cache: LogCache;
   readonly metrics: Metrics;
   readonly listener: GrpcListener;
+  /** From here on it takes calls and never answers, as a process that is stopped. */
+  hang(): void;
   /** Ends it as a crash would: nothing is sent on. */
   stop(): Promise<void>;
 }
@@ -41,6 +43,7 @@ export interface Cluster {
 export async function cluster(
   t: ExecutionContext,
   sizes: Readonly<Record<string, number>>,
+  options: Pick<LogCacheOptions, 'readDeadlineMs'> = {},
 ): Promise<Cluster> {
   const { doppler } = await testTls({ name: 'doppler', dns: ['log-cache'] });
   const tls = readTls(doppler);
@@ -65,10 +68,11 @@ export async function cluster(
     const metrics = new Metrics({ origin: 'test' });
     const memoryLimitBytes = 64 * 2 ** 20;
     const members = staticMembers(zones);
-    const cache = createLogCache({ members, zone, index, tls, metrics, log, memoryLimitBytes });
+    const given = { ...options, tls, metrics, log, memoryLimitBytes };
+    const cache = createLogCache({ ...given, members, zone, index });
     late.fill(cache.services);
     const stop = async (): Promise<void> => listener[Symbol.asyncDispose]();
-    return { cache, metrics, listener, stop };
+    return { cache, metrics, listener, hang: () => late.fill([]), stop };
   });
   t.teardown(async () => {
     await Promise.all(nodes.map(({ listener }) => listener[Symbol.asyncDispose]()));

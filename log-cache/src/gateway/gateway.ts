@@ -16,6 +16,12 @@ import { NodeReader } from './node-reader.ts';
 import { NodeSeries } from './node-series.ts';
 import { NodeTails } from './node-tails.ts';
 
+/**
+ * The node asks others in its turn, and must have the time to say which of them have let it wait:
+ * clearly more than what it gives them, for long and for short.
+ */
+export const NODE_TIMES = { readDeadlineMs: 10_000, suspectedMs: 2000 };
+
 export interface Gateway extends AsyncDisposable {
   /** `host:port` as bound. */
   readonly address: string;
@@ -36,7 +42,7 @@ export async function startGateway(
     opened.push(told);
     const { logCacheAddress: address } = config;
     const tls = config.tls && readTls(config.tls, { log, metrics });
-    const client = new LogCacheClient({ address, tls });
+    const client = new LogCacheClient({ address, tls, ...NODE_TIMES });
     opened.push(client);
     const tails = new NodeTails({ client, address, log });
     const listener = await listenRest(config.rest, {

@@ -14,6 +14,7 @@ import { readFrom } from '../paged-search.ts';
 import { ReadError } from '../read-error.ts';
 import type { MetaResult, Reader, ReadRequest, ReadResult } from '../reader.ts';
 import { isServiceError, reasonOf } from '../refusals.ts';
+import type { Until } from '../until.ts';
 
 export interface NodeReaderOptions {
   readonly client: Pick<LogCacheClient, 'ask' | 'meta'>;
@@ -29,8 +30,8 @@ export class NodeReader implements Reader {
     this.#address = address;
   }
 
-  async read(request: ReadRequest, gone?: AbortSignal): Promise<ReadResult> {
-    const answer = await passedOn(readFrom(this.#client, request, { local: false, gone }));
+  async read(request: ReadRequest, until: Until = {}): Promise<ReadResult> {
+    const answer = await passedOn(readFrom(this.#client, request, { ...until, local: false }));
     const { batch, isWhole, unreachable } = answer;
     return { batch, unreachable: isWhole ? unreachable : [...unreachable, this.#address] };
   }

@@ -11,6 +11,7 @@ import { Batch, Kind, nowNanoseconds, scanBatch, seriesService } from '@standpip
 import type { LogCacheClient } from '../client.ts';
 import { LOCAL_KEY } from '../local-key.ts';
 import { missingIn } from '../partial.ts';
+import type { Patience } from '../patience.ts';
 import { readRequest } from '../reader.ts';
 import { isServiceError } from '../refusals.ts';
 import { Collector } from './collector.ts';
@@ -31,6 +32,11 @@ const INT64_MIN = -(2n ** 63n);
 /** Whose series are wanted: the node's own, or, as it finds them, all. */
 export interface Where {
   readonly local: boolean;
+}
+
+interface SelectOptions extends Where {
+  /** With the node: one that hangs does not have the query's time once more. */
+  readonly patience: Patience;
 }
 
 const HERE: Where = { local: true };
@@ -62,11 +68,12 @@ export async function selectOver(
   client: grpc.Client,
   selection: Selection,
   pace: Pace,
-  { local }: Where,
+  { local, patience }: SelectOptions,
 ): Promise<Selected> {
   const { path, requestSerialize, responseDeserialize } = seriesService.select;
   const leftMs = Math.max(0, pace.deadlineMs - Date.now());
-  const deadline = Date.now() + leftMs * DEADLINE_PART;
+  const limitMs = patience.limit(leftMs * DEADLINE_PART);
+  const askedMs = performance.now();
   const request = encodeSelection(selection);
   const metadata = new grpc.Metadata();
   if (local) metadata.set(LOCAL_KEY, 'true');
@@ -76,17 +83,25 @@ export async function selectOver(
     responseDeserialize,
     request,
     metadata,
-    { deadline },
+    { deadline: Date.now() + limitMs },
   );
   let unreachable: readonly string[] = [];
-  call.on('status', ({ metadata: trailer }) => {
+  let isSilent = true;
+  call.on('status', ({ code, metadata: trailer }) => {
     unreachable = missingIn(trailer);
+    if (!isSilent) return;
+    // Whoever leaves after a long time has waited in vain, too.
+    if (code === grpc.status.DEADLINE_EXCEEDED) patience.ranOut(limitMs);
+    else if (code === grpc.status.CANCELLED) patience.ranOut(performance.now() - askedMs);
+    else patience.answered();
   });
   const cancel = (): void => call.cancel();
   pace.signal.addEventListener('abort', cancel, { once: true });
   const parts: Series[] = [];
   try {
     for await (const response of call) {
+      if (isSilent) patience.answered();
+      isSilent = false;
       for (const part of decodeSeries(response)) {
         pace.hold(part.times.length);
         parts.push(part);

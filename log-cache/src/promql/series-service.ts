@@ -12,6 +12,7 @@ import { seriesService as definition } from '@standpipe/protos';
 import { LOCAL_KEY } from '../local-key.ts';
 import { partialTrailer } from '../partial.ts';
 import { statusOf } from '../status-of.ts';
+import { deadlineOf } from '../until.ts';
 import { QueryError } from './errors.ts';
 import { Pacer, type SampleBudget } from './pacer.ts';
 import type { SeriesSource } from './series.ts';
@@ -48,7 +49,13 @@ async function serve(
 ): Promise<readonly string[]> {
   const gone = new AbortController();
   for (const ending of ['cancelled', 'close', 'error']) call.on(ending, () => gone.abort());
-  using pace = new Pacer({ budget, timeoutMs, signal: gone.signal });
+  // Who asks here may give more of the query's time than is left of it where it came from.
+  const leftMs = (deadlineOf(call) ?? Number.POSITIVE_INFINITY) - Date.now();
+  using pace = new Pacer({
+    budget,
+    timeoutMs: Math.min(timeoutMs, leftMs),
+    signal: gone.signal,
+  });
   const source = call.metadata.get(LOCAL_KEY).includes('true') ? local : cluster;
   const { series, unreachable } = await source.select(decodeSelection(call.request), pace);
   for (const response of encodeSeries(series)) {

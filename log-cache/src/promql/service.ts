@@ -13,11 +13,12 @@ import { LOG_CACHE_MESSAGE_BYTES, tooLarge } from '../message-limit.ts';
 import { MalformedError } from '../messages.ts';
 import { partialTrailer } from '../partial.ts';
 import { statusOf } from '../status-of.ts';
+import { deadlineOf } from '../until.ts';
 import { failed, QueryError } from './errors.ts';
 import { type Result, type Samples, seconds } from './format.ts';
 import type { Labels } from './labels.ts';
 import { boundsOf, instantOf } from './params.ts';
-import type { Answer, Querier } from './querier.ts';
+import type { Answer, Asker, Querier } from './querier.ts';
 import type { Pace } from './series.ts';
 
 const { PromQL } = logcache.v1;
@@ -63,13 +64,15 @@ interface Reply {
 
 function answering(
   answers: AnswersInFlight,
-  reply: (request: Buffer, asker: { readonly signal: AbortSignal }) => Promise<Reply>,
+  reply: (request: Buffer, asker: Asker) => Promise<Reply>,
 ) {
   return (call: Call, callback: Callback): void => {
     const gone = new AbortController();
     const hold = answers.beginWith(call);
     call.on('cancelled', () => gone.abort());
-    reply(call.request, { signal: gone.signal })
+    const deadlineMs = deadlineOf(call);
+    const timeoutMs = deadlineMs === undefined ? undefined : deadlineMs - Date.now();
+    reply(call.request, { signal: gone.signal, timeoutMs })
       .then(({ bytes, unreachable }) => {
         hold.resize(bytes.length);
         callback(null, bytes, partialTrailer(unreachable));

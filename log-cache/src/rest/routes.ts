@@ -155,8 +155,8 @@ async function answerRead(
   if (sourceId === undefined) return answerBadPath(ctx);
   if (!isVisible(sourceId, viewOf(ctx))) return answerNotFound(ctx);
   const request = readParams(sourceId, form);
-  const { batch, unreachable } = await answerOf(ctx, timeoutMs, (gone) =>
-    reader.read(request, gone),
+  const { batch, unreachable } = await answerOf(ctx, timeoutMs, (until) =>
+    reader.read(request, until),
   );
   hold.resize(batch.byteLength);
   const body = await readBody(batch, writer);

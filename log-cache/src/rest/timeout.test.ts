@@ -7,13 +7,14 @@ import test from 'ava';
 import { canceled } from '../read-error.ts';
 import type { MetaResult, Reader, ReadRequest, ReadResult } from '../reader.ts';
 import { silent } from '../testing-cluster.ts';
+import type { Until } from '../until.ts';
 import { logCacheRoutes } from './routes.ts';
 
 const PATH = '/api/v1/read/a';
 
 /** Reads until nobody waits for it any more, and says when it begins and when it is told. */
 class EndlessReader extends EventEmitter implements Reader {
-  read(_request: ReadRequest, gone?: AbortSignal): Promise<ReadResult> {
+  read(_request: ReadRequest, { gone }: Until = {}): Promise<ReadResult> {
     return new Promise((_, reject) => {
       gone?.addEventListener('abort', () => {
         this.emit('left');

@@ -7,6 +7,7 @@ import { status } from '@grpc/grpc-js';
 import type { Context } from 'koa';
 import { onceClosed } from '../once-closed.ts';
 import { deadlineExceeded, ReadError } from '../read-error.ts';
+import type { Until } from '../until.ts';
 
 const UNIT_MS: Readonly<Record<string, number>> = {
   H: 3_600_000,
@@ -45,10 +46,11 @@ export function goneOf({ res }: Context): AbortSignal {
 export async function answerOf<T>(
   ctx: Context,
   timeoutMs: number | undefined,
-  call: (gone: AbortSignal) => Promise<T>,
+  call: (until: Until) => Promise<T>,
 ): Promise<T> {
   const left = goneOf(ctx);
-  if (timeoutMs === undefined) return call(left);
+  if (timeoutMs === undefined) return call({ gone: left });
+  const deadlineMs = Date.now() + timeoutMs;
   const late = new AbortController();
   let timer: NodeJS.Timeout | undefined;
   const limit = new Promise<never>((_, reject) => {
@@ -58,7 +60,10 @@ export async function answerOf<T>(
     }, timeoutMs);
   });
   try {
-    return await Promise.race([call(AbortSignal.any([left, late.signal])), limit]);
+    return await Promise.race([
+      call({ gone: AbortSignal.any([left, late.signal]), deadlineMs }),
+      limit,
+    ]);
   } finally {
     clearTimeout(timer);
   }

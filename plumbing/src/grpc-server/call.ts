@@ -60,6 +60,7 @@ export class ServerCall extends EventEmitter {
   #aheadCount = 0;
   #aheadBytes = 0;
   #isFull = false;
+  #deadline = Number.POSITIVE_INFINITY;
 
   constructor(stream: ServerHttp2Stream, options: CallOptions) {
     super();
@@ -209,8 +210,20 @@ export class ServerCall extends EventEmitter {
     this.#readNoMore();
   }
 
-  /** Ends a call whose time is up. */
-  expire(): void {
+  /** When its time is up, in milliseconds since 1970; infinity, if the client has said nothing of it. */
+  getDeadline(): number {
+    return this.#deadline;
+  }
+
+  /** Ends the call if it has not ended by then. */
+  expireIn(limitMs: number): void {
+    this.#deadline = Date.now() + limitMs;
+    const timer = setTimeout(() => this.#expire(), limitMs);
+    timer.unref();
+    this.once('close', () => clearTimeout(timer));
+  }
+
+  #expire(): void {
     if (this.#hasEnded) return;
     this.fail({ code: status.DEADLINE_EXCEEDED, details: 'context deadline exceeded' });
     this.#cancel();

@@ -71,7 +71,7 @@ export class Dispatcher {
       call.fail({ code: status.INTERNAL, details: 'malformed grpc-timeout' });
       return;
     }
-    if (limitMs !== undefined) expireIn(limitMs, call);
+    if (limitMs !== undefined) call.expireIn(limitMs);
     const { handler, requestStream } = method ?? {};
     if (handler === undefined) {
       call.fail({ code: status.UNIMPLEMENTED, details: this.#unknown(path) });
@@ -124,10 +124,4 @@ function readOne(call: ServerCall, then: () => void): void {
     else if (count === 0) call.fail({ code: status.INTERNAL, details: 'unexpected EOF' });
     else call.fail({ code: status.INTERNAL, details: 'a request of more than one message' });
   });
-}
-
-function expireIn(limitMs: number, call: ServerCall): void {
-  const timer = setTimeout(() => call.expire(), limitMs);
-  timer.unref();
-  call.once('close', () => clearTimeout(timer));
 }

@@ -96,6 +96,18 @@ test('a call whose time is up ends with DEADLINE_EXCEEDED, and its handler hears
   t.true(calls[0]?.cancelled);
 });
 
+test('a handler can ask when the time of its call is up', async (t) => {
+  const { session, calls } = await serving(t);
+  const before = Date.now();
+  ask(session, '/t.T/Wait', { 'grpc-timeout': '1H' }).stream.end(framed(Buffer.alloc(0)));
+  await eventually(() => calls.length === 1);
+  const since = (calls[0]?.getDeadline() ?? 0) - 3_600_000;
+  t.true(before <= since && since <= Date.now(), String(since - before));
+  ask(session, '/t.T/Wait').stream.end(framed(Buffer.alloc(0)));
+  await eventually(() => calls.length === 2);
+  t.is(calls[1]?.getDeadline(), Number.POSITIVE_INFINITY);
+});
+
 test('a timeout that is none ends the call with INTERNAL', async (t) => {
   const { session } = await serving(t);
   const call = ask(session, '/t.T/Echo', { 'grpc-timeout': 'soon' });
