@@ -10,6 +10,7 @@ const DEV = `bearer ${await tokenOf()}`;
 const ADMIN = `bearer ${await tokenOf({ scopes: ['doppler.firehose'] })}`;
 const FORGED = `bearer ${await tokenOf({ key: OTHER_RSA.privateKey })}`;
 const [SHOP, SHOP_2, DB] = [1, 2, 3].map((n) => `${n}3467cc3-261a-472e-80e8-d6eadfd30d98`);
+const DOTTED = '53467cc3-261a-472e-80e8-d6eadfd30d98';
 const LEDGER = '43467cc3-261a-472e-80e8-d6eadfd30d98';
 
 type Row = readonly [
@@ -43,6 +44,35 @@ const rows: readonly Row[] = [
     `cpu{source_id="shop"} + cpu{source_id="${LEDGER}"}`,
     404,
   ],
+  [
+    'sources by names with dots, as they are written',
+    DEV,
+    'cpu{source_id=~"my.app|my-db"}',
+    200,
+    { query: 'cpu{source_id=~"my.app|my-db"}', sources: ['my.app', 'my-db'] },
+  ],
+  [
+    'an app by a name with a dot, which is another’s id',
+    DEV,
+    'cpu{source_id=~"my.shop"}',
+    200,
+    { query: `cpu{source_id=~"my.shop|${DOTTED}"}`, sources: [DOTTED] },
+  ],
+  [
+    'an app by a name with a dot, by an administrator, who has what it matches as well',
+    ADMIN,
+    'cpu{source_id=~"my.shop|my-db"}',
+    200,
+    { query: `cpu{source_id=~"my.shop|my-db|${DOTTED}"}` },
+  ],
+  [
+    'a source that is named, and not what an expression with dots would match',
+    DEV,
+    `cpu{source_id=~"m..app",source_id="my-db"}`,
+    200,
+    { query: `cpu{source_id=~"m..app",source_id="my-db"}`, sources: ['my-db'] },
+  ],
+  ['a source that is matched and not named', DEV, 'cpu{source_id=~"m..app"}', 404],
   ['a source of somebody else', DEV, `cpu{source_id="${LEDGER}"}`, 404],
   ['a name that nobody has', DEV, 'cpu{source_id="nothing"}', 404],
   [
@@ -82,6 +112,7 @@ const refused: readonly (readonly [query: string, error: string])[] = [
   [`cpu{source_id="${SHOP}"} + mem`, NO_SOURCES],
   ['cpu{source_id=""}', NO_SOURCES],
   [`cpu{source_id=~".*"}`, NO_SOURCES],
+  [`cpu{source_id=~"my.app|s+"}`, NO_SOURCES],
   [`cpu{source_id!="${LEDGER}"}`, NO_SOURCES],
 ];
 for (const [query, error] of refused) {
@@ -150,7 +181,8 @@ test('labels and series are those of the sources that the reader may see', async
   const { port } = await running(t);
   for (const path of ['labels', 'label/job/values', 'series', 'metadata', 'meta']) {
     const seen = await ask(port, `/api/v1/${path}`, { headers: { authorization: DEV } });
-    t.deepEqual(JSON.parse(seen.body).sources.toSorted(), [SHOP, SHOP_2, DB], path);
+    const mine = [SHOP, SHOP_2, DB, DOTTED, 'my-db', 'my.app'];
+    t.deepEqual(JSON.parse(seen.body).sources.toSorted(), mine, path);
     const all = await ask(port, `/api/v1/${path}`, { headers: { authorization: ADMIN } });
     t.is(JSON.parse(all.body).sources, undefined, path);
   }
@@ -170,8 +202,13 @@ async function running(t: ExecutionContext): Promise<Running> {
   platform.apps = [
     { guid: SHOP ?? '', name: 'shop' },
     { guid: SHOP_2 ?? '', name: 'shop' },
+    { guid: DOTTED, name: 'my.shop' },
+    { guid: 'my.app', name: 'mine' },
   ];
-  platform.serviceInstances = [{ guid: DB ?? '', name: 'shop-db' }];
+  platform.serviceInstances = [
+    { guid: DB ?? '', name: 'shop-db' },
+    { guid: 'my-db', name: 'mine' },
+  ];
   const log = spyLog();
   const outgoing = new Outgoing({ url: platform.origin });
   const access = openLogCacheAccess({

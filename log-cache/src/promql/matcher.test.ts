@@ -1,7 +1,7 @@
 import { randomFrom } from '@standpipe/protos/testing';
 import test from 'ava';
 import { PatternError } from '../pattern.ts';
-import { Matcher, oneOf, Pattern } from './matcher.ts';
+import { listedIn, Matcher, oneOf, Pattern } from './matcher.ts';
 
 for (const [pattern, literals] of [
   ['a', ['a']],
@@ -20,6 +20,18 @@ for (const [pattern, literals] of [
   test(`=~${JSON.stringify(pattern)} names ${JSON.stringify(literals)}`, (t) => {
     t.deepEqual(new Matcher('x', '=~', pattern).literals, literals);
     t.is(new Matcher('x', '!~', pattern).literals, undefined);
+  });
+}
+
+for (const [pattern, listed] of [
+  ['a.b|c', ['a.b', 'c']],
+  ['a.b\\.c', ['a.b.c']],
+  ['a\\\\.b', ['a\\.b']],
+  ['a.*', undefined],
+  ['a.b|(c)', undefined],
+] as const) {
+  test(`where dots are dots ${JSON.stringify(pattern)} lists ${JSON.stringify(listed)}`, (t) => {
+    t.deepEqual(listedIn(pattern, { literalDots: true }), listed);
   });
 }
 

@@ -136,8 +136,14 @@ export class Matcher {
 
 const META = /[.+*?()[\]{}^$]/;
 
-/** The values that an expression lists, if it does nothing else: `a|b\\.c` lists `a` and `b.c`. */
-function listedIn(pattern: string): readonly string[] | undefined {
+/**
+ * The values that an expression lists, if it does nothing else: `a|b\\.c` lists `a` and `b.c`. Where
+ * dots stand for themselves `a|b.c` lists them as well.
+ */
+export function listedIn(
+  pattern: string,
+  { literalDots = false }: { readonly literalDots?: boolean } = {},
+): readonly string[] | undefined {
   const values: string[] = [''];
   for (let at = 0; at < pattern.length; at += 1) {
     const char = pattern.charAt(at);
@@ -145,7 +151,7 @@ function listedIn(pattern: string): readonly string[] | undefined {
       values.push('');
       continue;
     }
-    if (META.test(char)) return undefined;
+    if (META.test(char) && !(literalDots && char === '.')) return undefined;
     const isEscape = char === '\\';
     if (isEscape) at += 1;
     const own = isEscape ? pattern.charAt(at) : char;

@@ -4,10 +4,13 @@
  *     sourceIdsIn('cpu{source_id="a"} + mem{source_id=~"b|c"}')   ['a', 'b', 'c']
  *     withSourceIds(query, (id) => ['a', 'd'])                     the query with other ids in it
  *     restricted(source, ids)                                      a source with nothing else in it
+ *
+ * An expression of dots and `|` names ids as it is written: `=~"my.app|b"` names `my.app`. What it
+ * matches is still RE2's, so whoever may see no more than what is named must be shown no more.
  */
 
 import { selectorsOf } from './ast.ts';
-import { oneOf } from './matcher.ts';
+import { listedIn, type Matcher, oneOf } from './matcher.ts';
 import { SOURCE_ID } from './names.ts';
 import { parse } from './parse.ts';
 import type { Selection, SeriesSource } from './series.ts';
@@ -21,40 +24,59 @@ export function sourceIdsIn(query: string): readonly string[] | undefined {
   const ids = new Set<string>();
   const selectors = [...selectorsOf(parse(query))];
   for (const { matchers } of selectors) {
-    const named = matchers
-      .filter(({ name }) => name === SOURCE_ID)
-      .map(({ literals }) => literals)
-      .filter((literals) => literals !== undefined);
-    const [first] = named;
-    if (first === undefined) return undefined;
-    // Several matchers leave no more than the first of them.
-    for (const id of first) if (id !== '') ids.add(id);
+    const ofSources = matchers.filter(({ name }) => name === SOURCE_ID);
+    // Several matchers leave no more than one of them.
+    const only = ofSources.find(({ literals }) => literals !== undefined);
+    const named = only?.literals ?? ofSources.map(namedBy).find((some) => some !== undefined);
+    if (named === undefined) return undefined;
+    for (const id of named) if (id !== '') ids.add(id);
   }
   return selectors.length > 0 && ids.size === 0 ? undefined : [...ids];
 }
 
+/** The ids that a matcher names; undefined, if it is none that names some. */
+function namedBy({ op, value, literals }: Matcher): readonly string[] | undefined {
+  return literals ?? (op === '=~' ? listedIn(value, { literalDots: true }) : undefined);
+}
+
 /**
  * The query with other source ids: each id that a selector names is replaced by those that
- * `replace` gives for it. A selector whose ids stay is left as it is. Throws a QueryError.
+ * `replace` gives for it; an expression with dots gets them besides. A selector whose ids stay is left
+ * as it is. Throws a QueryError.
  */
 export function withSourceIds(query: string, replace: (id: string) => readonly string[]): string {
   let text = query;
   for (const { matchers, spans } of [...selectorsOf(parse(query))].reverse()) {
-    for (const [index, { name, literals }] of [...matchers.entries()].reverse()) {
+    for (const [index, matcher] of [...matchers.entries()].reverse()) {
+      const named = namedBy(matcher);
       const span = spans[index];
-      if (name !== SOURCE_ID || literals === undefined || span === undefined) continue;
-      const ids = [...new Set(literals.flatMap(replace))];
-      if (ids.join('|') === literals.join('|')) continue;
-      text = text.slice(0, span.from) + matcherText(ids) + text.slice(span.to);
+      if (matcher.name !== SOURCE_ID || named === undefined || span === undefined) continue;
+      const ids = [...new Set(named.flatMap(replace))];
+      const written = matcher.literals ? listText(named, ids) : longerText(matcher, named, ids);
+      if (written !== undefined) text = text.slice(0, span.from) + written + text.slice(span.to);
     }
   }
   return text;
 }
 
-function matcherText(ids: readonly string[]): string {
+/** A matcher of these ids; undefined, if they are those that it has. */
+function listText(before: readonly string[], ids: readonly string[]): string | undefined {
+  if (ids.join('|') === before.join('|')) return undefined;
   const [only = ''] = ids;
   if (ids.length <= 1) return `${SOURCE_ID}=${JSON.stringify(only)}`;
   return `${SOURCE_ID}=~${JSON.stringify(oneOf(ids))}`;
+}
+
+/** A matcher of what it matched and of the ids that it did not name; undefined, without such. */
+function longerText(
+  { value }: Matcher,
+  before: readonly string[],
+  ids: readonly string[],
+): string | undefined {
+  const had = new Set(before);
+  const more = ids.filter((id) => !had.has(id));
+  if (more.length === 0) return undefined;
+  return `${SOURCE_ID}=~${JSON.stringify(`${value}|${oneOf(more)}`)}`;
 }
 
 /** What has only these sources in it. */
