@@ -12,8 +12,9 @@ import { type Binary, COMPARISONS, type Expr, type Matching, SET_OPERATORS } fro
 import { failed, type QueryError } from './errors.ts';
 import type { Evaluator, Value } from './evaluate.ts';
 import { OPERATORS } from './functions/number.ts';
-import { LABELS_WORK, startAhead } from './in-turns.ts';
-import { Labels } from './labels.ts';
+import { LABELS_WORK, startAhead, workOfLabels } from './in-turns.ts';
+import { holdLabels } from './label-room.ts';
+import type { Labels } from './labels.ts';
 import { METRIC_NAME } from './names.ts';
 import { type Grid, mapRows, merged, presentAt, Row } from './rows.ts';
 import type { Pace } from './series.ts';
@@ -68,9 +69,10 @@ async function operated(
     const matching = expr.matching ?? NO_MATCHING;
     const sides = { left: left.rows, right: right.rows };
     const result = SET_OPERATORS.has(expr.op)
-      ? await setOperation(on.pace, expr.op, sides, (labels) => signatureOf(labels, matching))
+      ? on.hold(
+          await setOperation(on.pace, expr.op, sides, (labels) => groupOf(labels, matching).key),
+        )
       : await pairwise(on, expr, { ...sides, matching, operate, grid });
-    on.hold(result);
     on.release(left.rows);
     on.release(right.rows);
     return { type: 'vector', rows: result };
@@ -114,8 +116,8 @@ function withScalar(
 }
 
 /** What a row's labels have in common with those of the other side. */
-function signatureOf(labels: Labels, { on, labels: names }: Matching): string {
-  return (on ? labels.only(names) : labels.without([...names, METRIC_NAME])).key;
+function groupOf(labels: Labels, { on, labels: names }: Matching): Labels {
+  return on ? labels.only(names) : labels.without([...names, METRIC_NAME]);
 }
 
 interface Sides {
@@ -133,13 +135,14 @@ async function pairwise(on: Evaluator, expr: Binary, sides: Sides): Promise<Row[
   const many = isSwapped ? sides.right : sides.left;
   const ones = await bySignature(on, isSwapped ? sides.left : sides.right, matching);
   const isFilter = COMPARISONS.has(expr.op) && !expr.bool;
+  const included = matching.include.length;
   const results: Row[] = [];
   const manyRows = await bySignature(on, many, matching);
   let others: Uint8Array | undefined;
   for (const [signature, candidates] of ones) {
     if (candidates.length > 1) {
       others ??= await presentAt(on.pace, many, grid.count);
-      await rejectDuplicates(on.pace, candidates, { others, signature, isSwapped });
+      await rejectDuplicates(on.pace, candidates, { others, matching, isSwapped });
     }
     const partners = manyRows.get(signature) ?? [];
     const taken = matching.card === 'one-to-one' ? new Uint8Array(grid.count) : undefined;
@@ -157,8 +160,13 @@ async function pairwise(on: Evaluator, expr: Binary, sides: Sides): Promise<Row[
           if (taken) taken[step] = 1;
           result.set(step, isFilter ? left : value);
         }
-        if (!result.isEmpty) results.push(result);
-        if (on.pace.isDue(LABELS_WORK + grid.count)) await on.pace.pause();
+        if (!result.isEmpty) {
+          on.pace.hold(grid.count);
+          if (included > 0) holdLabels(on.pace, labels, 0);
+          results.push(result);
+        }
+        const work = LABELS_WORK * (1 + included) + grid.count;
+        if (on.pace.isDue(work)) await on.pace.pause();
       }
     }
   }
@@ -172,8 +180,9 @@ async function bySignature(
 ): Promise<Map<string, Row[]>> {
   const map = new Map<string, Row[]>();
   for (const row of rows) {
-    if (on.pace.isDue(LABELS_WORK)) await on.pace.pause();
-    const signature = signatureOf(row.labels, matching);
+    const work = workOfLabels(row.labels) + matching.labels.length * LABELS_WORK;
+    if (on.pace.isDue(work)) await on.pace.pause();
+    const signature = groupOf(row.labels, matching).key;
     const known = map.get(signature);
     if (known) known.push(row);
     else map.set(signature, [row]);
@@ -188,7 +197,7 @@ async function rejectDuplicates(
   at: {
     /** At which steps there is anything on the other side. */
     readonly others: Uint8Array;
-    readonly signature: string;
+    readonly matching: Matching;
     readonly isSwapped: boolean;
   },
 ): Promise<void> {
@@ -207,18 +216,14 @@ async function rejectDuplicates(
 function duplicates(
   row: Row,
   other: Row,
-  { signature, isSwapped }: { readonly signature: string; readonly isSwapped: boolean },
+  { matching, isSwapped }: { readonly matching: Matching; readonly isSwapped: boolean },
 ): QueryError {
   const side = isSwapped ? 'left' : 'right';
   return failed(
-    `found duplicate series for the match group ${matchGroup(signature)} on the ${side} ` +
+    `found duplicate series for the match group ${groupOf(row.labels, matching)} on the ${side} ` +
       `hand-side of the operation: [${row.labels}, ${other.labels}];` +
       'many-to-many matching not allowed: matching labels must be unique on one side',
   );
-}
-
-function matchGroup(signature: string): string {
-  return Labels.sorted(JSON.parse(signature)).toString(); // A signature is such a list.
 }
 
 function resultLabels(
@@ -231,6 +236,6 @@ function resultLabels(
   if (matching.card === 'one-to-one') {
     labels = matching.on ? labels.only(matching.labels) : labels.without(matching.labels);
   }
-  for (const name of matching.include) labels = labels.with(name, one.get(name));
-  return labels;
+  if (matching.include.length === 0) return labels;
+  return labels.withAll(matching.include.map((name) => [name, one.get(name)]));
 }

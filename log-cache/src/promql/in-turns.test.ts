@@ -2,30 +2,7 @@ import { setImmediate as nextRound } from 'node:timers/promises';
 import { randomFrom } from '@standpipe/protos/testing';
 import test from 'ava';
 import { mapInTurns, sortInTurns, startAhead } from './in-turns.ts';
-import type { Pace } from './series.ts';
-import { ANYBODY } from './testing.ts';
-
-/** Pauses after so much work, and counts how often, and how much was done at once. */
-class CountingPace implements Pace {
-  readonly signal = ANYBODY.signal;
-  readonly deadlineMs = Number.POSITIVE_INFINITY;
-  pauses = 0;
-  most = 0;
-  #work = 0;
-
-  isDue(work: number): boolean {
-    this.#work += work;
-    this.most = Math.max(this.most, this.#work);
-    return this.#work > 5000;
-  }
-
-  async pause(): Promise<void> {
-    this.pauses += 1;
-    this.#work = 0;
-  }
-
-  hold(): void {}
-}
+import { CountingPace } from './testing.ts';
 
 for (const seed of [1, 2, 3]) {
   test(`sorts as arrays do, with pauses, seed ${seed}`, async (t) => {

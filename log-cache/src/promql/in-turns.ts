@@ -3,12 +3,20 @@
  * ahead of others.
  */
 
+import type { Labels } from './labels.ts';
 import type { Pace } from './series.ts';
 
 /** So many are sorted at once: it takes less than a millisecond. */
 const RUN_LENGTH = 256;
 /** What comparing two sets of labels, or making one of them, costs in steps of work. */
 export const LABELS_WORK = 8;
+/** So many characters of labels are one more step of work. */
+const CHARACTERS_PER_WORK = 64;
+
+/** What a key of these labels costs, or comparing them with others. */
+export function workOfLabels({ textLength }: Labels): number {
+  return LABELS_WORK + Math.floor(textLength / CHARACTERS_PER_WORK);
+}
 
 /** Makes something of each item; `workOf` says what that costs. */
 export async function mapInTurns<T, R>(
@@ -25,22 +33,24 @@ export async function mapInTurns<T, R>(
   return made;
 }
 
-/** Sorts as `toSorted` does, equal ones in their order. */
+/** Sorts as `toSorted` does, equal ones in their order; `work` is what comparing two costs. */
 export async function sortInTurns<T>(
   pace: Pace,
   items: readonly T[],
   compare: (a: T, b: T) => number,
+  work: number = LABELS_WORK,
 ): Promise<T[]> {
   let runs: T[][] = [];
-  for (let from = 0; from < items.length; from += RUN_LENGTH) {
-    runs.push(items.slice(from, from + RUN_LENGTH).sort(compare));
-    if (pace.isDue(RUN_LENGTH * LABELS_WORK)) await pace.pause();
+  const runLength = Math.ceil((RUN_LENGTH * LABELS_WORK) / work);
+  for (let from = 0; from < items.length; from += runLength) {
+    runs.push(items.slice(from, from + runLength).sort(compare));
+    if (pace.isDue(runLength * work)) await pace.pause();
   }
   while (runs.length > 1) {
     const longer: T[][] = [];
     for (let index = 0; index < runs.length; index += 2) {
       const [a = [], b] = runs.slice(index, index + 2);
-      longer.push(b === undefined ? a : await mergeInTurns(pace, a, b, compare));
+      longer.push(b === undefined ? a : await mergeInTurns(pace, { a, b, compare, work }));
     }
     runs = longer;
   }
@@ -49,9 +59,17 @@ export async function sortInTurns<T>(
 
 async function mergeInTurns<T>(
   pace: Pace,
-  a: readonly T[],
-  b: readonly T[],
-  compare: (a: T, b: T) => number,
+  {
+    a,
+    b,
+    compare,
+    work,
+  }: {
+    readonly a: readonly T[];
+    readonly b: readonly T[];
+    readonly compare: (a: T, b: T) => number;
+    readonly work: number;
+  },
 ): Promise<T[]> {
   const merged: T[] = [];
   let aAt = 0;
@@ -65,7 +83,7 @@ async function mergeInTurns<T>(
       merged.push(second);
       bAt += 1;
     }
-    if (pace.isDue(LABELS_WORK)) await pace.pause();
+    if (pace.isDue(work)) await pace.pause();
   }
   for (; aAt < a.length; aAt += 1) merged.push(a[aAt] as T);
   for (; bAt < b.length; bAt += 1) merged.push(b[bAt] as T);

@@ -9,6 +9,9 @@ import type { Pace } from './series.ts';
 
 const CHUNK_LENGTH = 64 * 1024;
 
+/** What is longer counts as several pieces. */
+const CHARACTERS_PER_WORK = 256;
+
 const ESCAPES: Readonly<Record<string, string>> = {
   '<': '\\u003c',
   '>': '\\u003e',
@@ -36,7 +39,7 @@ export class JsonChunks {
 
   add(text: string): void {
     this.#text += text;
-    this.#added += 1;
+    this.#added += 1 + Math.floor(text.length / CHARACTERS_PER_WORK);
     if (this.#text.length >= CHUNK_LENGTH) this.#flush();
   }
 

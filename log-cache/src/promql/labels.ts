@@ -2,9 +2,14 @@
  * The labels of one series: names and values, sorted by name, none of them empty.
  *
  * Never changed once made. What tells two sets apart is their `key`, made when it is first asked for.
+ * Values may be shared by many sets, and keys are not: so a key is short, however long the values are.
  */
 
+import { createHash } from 'node:crypto';
 import { METRIC_NAME } from './names.ts';
+
+/** What has a longer key is known by the key's sum. */
+const KEY_LENGTH_MAX = 2048;
 
 export class Labels {
   /** Names and values in turn. */
@@ -31,8 +36,15 @@ export class Labels {
 
   /** The same for equal labels, and for no others. */
   get key(): string {
-    this.#key ??= JSON.stringify(this.pairs);
+    this.#key ??= shortened(JSON.stringify(this.pairs));
     return this.#key;
+  }
+
+  /** How many characters names and values have in all. */
+  get textLength(): number {
+    let length = 0;
+    for (const text of this.pairs) length += text.length;
+    return length;
   }
 
   get(name: string): string {
@@ -52,6 +64,11 @@ export class Labels {
   with(name: string, value: string): Labels {
     if (value === '') return this.without([name]);
     return Labels.of([...this, [name, value]]);
+  }
+
+  /** With all of these; those that are empty are taken away. */
+  withAll(entries: Iterable<readonly [string, string]>): Labels {
+    return Labels.of([...this, ...entries]);
   }
 
   without(names: readonly string[]): Labels {
@@ -93,6 +110,11 @@ export class Labels {
 }
 
 export const NO_LABELS: Labels = Labels.of([]);
+
+/** JSON of a list begins with a bracket, which no sum does. */
+function shortened(key: string): string {
+  return key.length > KEY_LENGTH_MAX ? createHash('sha256').update(key).digest('base64') : key;
+}
 
 export function compareText(a: string, b: string): number {
   if (a === b) return 0;

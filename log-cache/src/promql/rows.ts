@@ -9,7 +9,7 @@
  */
 
 import { failed } from './errors.ts';
-import { LABELS_WORK, mapInTurns } from './in-turns.ts';
+import { mapInTurns, workOfLabels } from './in-turns.ts';
 import type { Labels } from './labels.ts';
 import type { Pace } from './series.ts';
 
@@ -91,14 +91,15 @@ export async function merged(
     if (other !== undefined && strict) throw failed(reason);
     byKey.set(key, other === undefined ? row : joined(other, row, reason));
     const steps = other === undefined ? 0 : row.values.length;
-    if (pace.isDue(LABELS_WORK + steps)) await pace.pause();
+    if (pace.isDue(workOfLabels(row.labels) + steps)) await pace.pause();
   }
   return [...byKey.values()];
 }
 
 /** Like `Array.map`, with turns for others in between. */
 export function mapRows<R>(pace: Pace, rows: readonly Row[], make: (row: Row) => R): Promise<R[]> {
-  return mapInTurns(pace, rows, ({ values }) => values.length + LABELS_WORK, make);
+  const workOf = ({ labels, values }: Row): number => values.length + workOfLabels(labels);
+  return mapInTurns(pace, rows, workOf, make);
 }
 
 /** A 1 for each step at which any of the rows is there. */

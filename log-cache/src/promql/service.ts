@@ -34,6 +34,8 @@ const MATRIX_OF_RANGE = 1;
 const FIELD_1 = 1;
 /** What stands before a list in a result. */
 const HEAD_BYTES_MAX = 5;
+/** Labels may be long: so many bytes of a series are one more step of work. */
+const BYTES_PER_WORK = 64;
 
 export function promQlService(querier: Querier, answers: AnswersInFlight): GrpcService {
   return {
@@ -130,7 +132,8 @@ async function encoded(result: Result, matrixField: number, pace: Pace): Promise
     parts.push(bytes);
     byteLength += bytes.length;
     if (byteLength + HEAD_BYTES_MAX > LOG_CACHE_MESSAGE_BYTES) throw tooLarge(byteLength);
-    if (pace.isDue('value' in item ? 4 : item.times.length * 4)) await pace.pause();
+    const work = 'value' in item ? 4 : item.times.length * 4;
+    if (pace.isDue(work + Math.floor(bytes.length / BYTES_PER_WORK))) await pace.pause();
   }
   return framed(result.type === 'vector' ? VECTOR : matrixField, Buffer.concat(parts));
 }

@@ -7,6 +7,7 @@ import { batchOf, type EnvelopeInit } from '../testing.ts';
 import type { Result } from './format.ts';
 import { LocalSeries } from './local-series.ts';
 import { type Asker, Querier, type QuerierOptions } from './querier.ts';
+import type { Pace } from './series.ts';
 
 export const ANYBODY: Asker = { signal: new AbortController().signal };
 
@@ -109,5 +110,34 @@ export function linesOf(result: Result): readonly string[] {
         const points = Array.from(times, (time, index) => `${time / 1000}:${values[index]}`);
         return `${labels} ${points.join(' ')}`;
       });
+  }
+}
+
+/** Pauses after so much work, and counts how often, and how much was done in all and at once. */
+export class CountingPace implements Pace {
+  readonly signal: AbortSignal = ANYBODY.signal;
+  readonly deadlineMs: number = Number.POSITIVE_INFINITY;
+  pauses = 0;
+  work = 0;
+  most = 0;
+  held = 0;
+  mostHeld = 0;
+  #since = 0;
+
+  isDue(work: number): boolean {
+    this.work += work;
+    this.#since += work;
+    this.most = Math.max(this.most, this.#since);
+    return this.#since > 5000;
+  }
+
+  async pause(): Promise<void> {
+    this.pauses += 1;
+    this.#since = 0;
+  }
+
+  hold(samples: number): void {
+    this.held += samples;
+    this.mostHeld = Math.max(this.mostHeld, this.held);
   }
 }

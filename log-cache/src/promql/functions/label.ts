@@ -2,12 +2,14 @@
 
 import { PatternError } from '../../pattern.ts';
 import { failed } from '../errors.ts';
-import { LABELS_WORK, sortInTurns } from '../in-turns.ts';
+import { LABELS_WORK, sortInTurns, workOfLabels } from '../in-turns.ts';
+import { holdLabels, labelsTooLong, roomFor } from '../label-room.ts';
 import { compareText, type Labels } from '../labels.ts';
 import { Pattern } from '../matcher.ts';
 import { isLabelName, METRIC_NAME } from '../names.ts';
-import { mapRows, merged, type Row } from '../rows.ts';
+import { merged, type Row } from '../rows.ts';
 import type { Pace } from '../series.ts';
+import { Replacement } from './replacement.ts';
 
 export async function labelReplace(
   pace: Pace,
@@ -17,12 +19,18 @@ export async function labelReplace(
   const [target = '', replacement = '', source = '', expression = ''] = args;
   const pattern = patternOf(expression);
   checkTarget('label_replace', target);
+  const template = new Replacement(replacement);
   const replaced: Row[] = [];
   for (const row of rows) {
     const groups = pattern.groups(row.labels.get(source));
-    const labels = groups && row.labels.with(target, expanded(replacement, groups));
-    replaced.push(labels === undefined ? row : row.named(labels));
-    if (pace.isDue(LABELS_WORK + pattern.takeWork())) await pace.pause();
+    if (groups === undefined) replaced.push(row);
+    else {
+      const value = template.with(groups, roomFor(target, row.labels));
+      if (value === undefined) throw labelsTooLong('label_replace');
+      replaced.push(relabelled(pace, row, target, value));
+    }
+    const work = workOfLabels(row.labels) + template.work + pattern.takeWork();
+    if (pace.isDue(work)) await pace.pause();
   }
   return merged(pace, replaced);
 }
@@ -34,11 +42,23 @@ export async function labelJoin(
 ): Promise<Row[]> {
   const [target = '', separator = '', ...sources] = args;
   checkTarget('label_join', target);
-  const joined = await mapRows(pace, rows, (row) => {
-    const value = sources.map((name) => row.labels.get(name)).join(separator);
-    return row.named(row.labels.with(target, value));
-  });
+  const separators = separator.length * Math.max(0, sources.length - 1);
+  const joined: Row[] = [];
+  for (const row of rows) {
+    const values = sources.map((name) => row.labels.get(name));
+    const length = values.reduce((sum, value) => sum + value.length, separators);
+    if (length > roomFor(target, row.labels)) throw labelsTooLong('label_join');
+    joined.push(relabelled(pace, row, target, values.join(separator)));
+    const work = workOfLabels(row.labels) + sources.length * row.labels.pairs.length;
+    if (pace.isDue(work)) await pace.pause();
+  }
   return merged(pace, joined);
+}
+
+function relabelled(pace: Pace, row: Row, target: string, value: string): Row {
+  const labels = row.labels.with(target, value);
+  holdLabels(pace, labels, value.length);
+  return row.named(labels);
 }
 
 /** By these labels, numbers in them by their size, and then by all. */
@@ -49,13 +69,15 @@ export function sortByLabels(
   descending: boolean,
 ): Promise<Row[]> {
   const sign = descending ? -1 : 1;
-  return sortInTurns(pace, rows, (a, b) => {
+  const most = rows.reduce((longest, { labels }) => Math.max(longest, workOfLabels(labels)), 1);
+  const compare = (a: Row, b: Row): number => {
     for (const name of names) {
       const difference = compareNaturally(a.labels.get(name), b.labels.get(name));
       if (difference !== 0) return sign * difference;
     }
     return sign * a.labels.compare(b.labels);
-  });
+  };
+  return sortInTurns(pace, rows, compare, most + names.length * LABELS_WORK);
 }
 
 const natural = new Intl.Collator('en', { numeric: true });
@@ -78,15 +100,6 @@ function patternOf(expression: string): Pattern {
   }
 }
 
-/** Puts groups where `$1`, `$name` and `${name}` stand; `$$` is a dollar. */
-function expanded(template: string, groups: (name: string) => string): string {
-  return template.replaceAll(
-    /\$(?:(\$)|(\w+)|\{(\w+)\})/g,
-    (_all, dollar?: string, plain?: string, braced?: string) =>
-      dollar ?? groups(plain ?? braced ?? ''),
-  );
-}
-
 /** The labels that `absent` gives to what is not there: those that matchers name exactly. */
 export function absentLabels(
   matchers: readonly { readonly name: string; readonly op: string; readonly value: string }[],
@@ -100,7 +113,5 @@ export function absentLabels(
     else known.delete(name);
     if (op === '=') seen.add(name);
   }
-  let labels = none;
-  for (const [name, value] of known) labels = labels.with(name, value);
-  return labels;
+  return none.withAll(known);
 }
