@@ -59,7 +59,10 @@ export class DataFolder implements AsyncDisposable {
       throw new FolderInUseError(path, Number(pid));
     }
     const own = `${process.pid} ${await beginOf(process.pid)}`;
-    await writeFile(owner, own, { mode: FILE_MODE });
+    await writeFile(owner, own, { mode: FILE_MODE }).catch((error: unknown) => {
+      // What is there can be read without a mark as well.
+      if (!isFull(error)) throw error;
+    });
     return new DataFolder(path);
   }
 
@@ -90,9 +93,20 @@ export class DataFolder implements AsyncDisposable {
     return sizes;
   }
 
-  /** Puts a file out of the way, and says where it is. */
+  /**
+   * Puts a file out of the way, and says where it is. What was read of a torn one is nowhere else yet:
+   * it keeps its name as well, until the next takes that.
+   */
   async setAside(path: string, why: 'foreign' | 'torn' | 'late'): Promise<string> {
     const aside = `${path.replace(/-\d+$/, '')}.${why}`;
+    if (why === 'torn') {
+      await this.remove(aside);
+      const isLinked = await link(path, aside).then(
+        () => true,
+        () => false,
+      );
+      if (isLinked) return aside;
+    }
     await rename(path, aside);
     return aside;
   }
@@ -156,4 +170,9 @@ async function beginOf(pid: number): Promise<string> {
 
 export function isMissing(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'ENOENT';
+}
+
+function isFull(error: unknown): boolean {
+  const isCoded = error instanceof Error && 'code' in error;
+  return isCoded && (error.code === 'ENOSPC' || error.code === 'EDQUOT');
 }

@@ -27,7 +27,7 @@ const CHANGES = new Set(['link', 'rename', 'rm', 'truncate', 'write']);
 const SOURCES = 4;
 const LINE_BYTES = 90_000;
 
-test('what a kill at any step leaves is whole, also when it is written over', async (t) => {
+test.serial('what a kill at any step leaves is whole, also when it is written over', async (t) => {
   const folder = await testFolder(t);
   const before = await openKept(folder, OPTIONS);
   before.put(...Array.from({ length: SOURCES }, (_, n) => largeLine(`source-${n}`, n)));
@@ -49,6 +49,51 @@ test('what a kill at any step leaves is whole, also when it is written over', as
   }
   t.true(steps.has('rename snapshot.new'), [...steps].join());
   await first.end();
+});
+
+test.serial('a step of a snapshot that fails leaves what a kill can not harm', async (t) => {
+  const folder = await testFolder(t);
+  const before = await openKept(folder, OPTIONS);
+  before.put(...Array.from({ length: SOURCES }, (_, n) => largeLine(`source-${n}`, n)));
+  await before.end();
+  const failed = new Set<string>();
+  const kept = await openKept(folder, OPTIONS);
+  for (const call of ['open', 'rename', 'write', 'truncate', 'sync', 'rm', 'link']) {
+    for (const last of ['snapshot', 'snapshot.new', 'snapshot.old', '']) {
+      const step = `${call} ${last}`;
+      const failing = await onStep((one) => {
+        if (nameOf(one) !== step || failed.has(step)) return;
+        failed.add(step);
+        throw new Error(`${step} fails`);
+      });
+      await kept.persistence.snapshot();
+      failing[Symbol.dispose]();
+      if (!failed.has(step)) continue;
+      for (const killed of await killedAtSteps(t, kept, { folder, rounds: 1 })) {
+        const after = await openKept(killed.folder);
+        isKept(t, after, killed, `${killed.step}, after ${step} failed`);
+        await rm(killed.folder, { recursive: true });
+      }
+    }
+  }
+  t.true(failed.has('rename snapshot.new'), [...failed].join());
+  await kept.end();
+});
+
+test.serial('a start on a full disk takes back what is there, unmarked', async (t) => {
+  const folder = await testFolder(t);
+  const before = await openKept(folder, OPTIONS);
+  before.put(line('a', 1));
+  await before.end();
+  using _ = await onStep(({ call }) => {
+    if (call === 'writeFile') throw Object.assign(new Error('no room'), { code: 'ENOSPC' });
+  });
+  const after = await openKept(folder, OPTIONS);
+  t.deepEqual(contents(after.store), contents(before.store));
+  after.put(line('a', 2));
+  await after.end();
+  const last = await openKept(folder);
+  t.is(last.store.size, 2);
 });
 
 function isKept(t: ExecutionContext, { store, metrics }: KeptStore, killed: Killed, what: string) {
@@ -76,11 +121,12 @@ async function killedAtSteps(
     copyFiles(folder, copy);
     all.push({ step: nameOf(step), folder: copy, held });
   });
+  const written = metricOf(kept.metrics, 'log_cache_journal_written') ?? 0;
   for (let round = 0; round < rounds; round += 1) {
-    kept.put(line('busy', round));
+    kept.put(line('busy', written + round));
     held = [held[1], contents(kept.store)];
     const snapshot = kept.persistence.snapshot(); // It hands over to the disk what was put.
-    await journalled(kept, round + 1);
+    await journalled(kept, written + round + 1);
     held = [held[1], held[1]];
     await snapshot;
   }

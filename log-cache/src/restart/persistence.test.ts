@@ -196,8 +196,31 @@ test('a snapshot that is cut anywhere gives what stands before the cut', async (
       after.log.lines.some(({ level }) => level === 'error'),
       `${length} bytes`,
     );
-    t.deepEqual((await readdir(cut)).sort(), ['owner', 'snapshot.torn']);
+    t.deepEqual((await readdir(cut)).sort(), ['owner', 'snapshot', 'snapshot.torn']);
+    const again = await openKept(cut);
+    t.deepEqual(contents(again.store), taken, 'a kill before the next snapshot loses no more');
   }
+});
+
+test('a torn snapshot is set aside, and stays until the next one takes its place', async (t) => {
+  const folder = await testFolder(t);
+  const before = await openKept(folder);
+  before.put(line('a', 1), line('b', 2), line('c', 3));
+  await before.end();
+  const torn = (await readFile(join(folder, 'snapshot'))).subarray(0, -60);
+  await writeFile(join(folder, 'snapshot'), torn);
+  const first = await openKept(folder, { journal: true });
+  await first.persistence.snapshot();
+  for (let n = 1; n <= 3; n += 1) {
+    first.put(line('d', n));
+    await first.persistence.snapshot();
+  }
+  t.true((await readFile(join(folder, 'snapshot.torn'))).equals(torn), 'nothing writes over it');
+  await journalled(first, 3);
+  const after = await openKept(await copyOf(t, folder));
+  t.deepEqual(contents(after.store), contents(first.store));
+  t.is(metricOf(after.metrics, 'log_cache_persistence_failures'), 0);
+  await first.end();
 });
 
 test('a snapshot with a byte changed gives what stands before it, and nothing wrong', async (t) => {
@@ -346,6 +369,7 @@ test('a snapshot that can not be written leaves the one before', async (t) => {
   await symlink('/dev/full', join(folder, 'snapshot.new'));
   await full.end();
   t.true(full.log.lines.some(({ level }) => level === 'error'));
+  t.deepEqual(await readdir(folder), ['snapshot'], 'it leaves the room to others');
   const after = await openKept(folder);
   t.is(after.store.size, 1);
   await after.end();

@@ -62,6 +62,10 @@ export async function writeSnapshot(
     await handle.truncate(result.bytes); // Behind it, what it was written over may stand.
     await handle.sync();
     return result;
+  } catch (error) {
+    // The journal may need the room that it has taken.
+    await folder.remove(folder.newSnapshot).catch(() => {});
+    throw error;
   } finally {
     await handle.close();
   }
