@@ -28,7 +28,7 @@ import { sourceIdOf } from '../rest/params.ts';
 import { cleanPath } from '../rest/paths.ts';
 import { currentPath, isLogCachePath, isServed } from '../rest/routes.ts';
 import { accessRefused, type RefusalReason } from './access-metrics.ts';
-import { type AskedQuery, allowedQuery, QUERY_SOURCES_MAX, type QueryAccess } from './queries.ts';
+import { type AllowedQuery, type AskedQuery, allowedQuery, type QueryAccess } from './queries.ts';
 import type { Identity, Tokens } from './tokens.ts';
 import { setView } from './view.ts';
 
@@ -116,8 +116,7 @@ export class Guard {
         query = String(form.get('query')?.[0] ?? '');
         ids = sourceIdsIn(query);
       } catch (error) {
-        if (!(error instanceof ReadError) && !(error instanceof QueryError)) throw error;
-        return this.#refuseQuery(ctx, 'bad-query', error.message);
+        return this.#refuseQuery(ctx, 'bad-query', mistakeOf(error));
       }
     }
     const identity = await this.#identify(ctx, token);
@@ -128,15 +127,16 @@ export class Guard {
       setView(ctx, { sources: undefined });
       return allowed();
     }
-    if (ids.length > QUERY_SOURCES_MAX && !identity.isAdmin) {
-      const mistake = `query requests more than ${QUERY_SOURCES_MAX} source_ids`;
-      return this.#refuseQuery(ctx, 'bad-query', mistake);
-    }
     return this.#answerQuery(ctx, { identity, query, ids }, allowed);
   }
 
   async #answerQuery(ctx: Context, asked: AskedQuery, allowed: Next): Promise<void> {
-    const granted = await allowedQuery(this.#options, asked);
+    let granted: AllowedQuery | undefined;
+    try {
+      granted = await allowedQuery(this.#options, asked);
+    } catch (error) {
+      return this.#refuseQuery(ctx, 'bad-query', mistakeOf(error));
+    }
     if (granted === undefined) return this.#refuse(ctx, 'not-allowed');
     if (granted.query !== asked.query) await replaceInForm(ctx, 'query', granted.query);
     setView(ctx, { sources: granted.sources });
@@ -205,6 +205,12 @@ function idOf(encoded: string): string | undefined {
     if (error instanceof ReadError) return undefined;
     throw error;
   }
+}
+
+/** What a query or its form has wrong; whatever else it is, is thrown on. */
+function mistakeOf(error: unknown): string {
+  if (error instanceof ReadError || error instanceof QueryError) return error.message;
+  throw error;
 }
 
 /** An answer without a word. */

@@ -4,10 +4,12 @@
  * A yes is kept for a while (CACHE_EXPIRATION_INTERVAL, a minute), SOURCES_MAX of them over all
  * tokens; a no is asked again each time, for the app may have just been made. A list of all that
  * somebody sees is kept for LIST_MS, so that the several requests of one page of a dashboard share
- * one; so are the GUIDs of apps by their names, and each of them is a yes. Requests that ask the same
- * at the same time wait for one answer.
+ * one; so are the GUIDs of apps by their names, and each of them is a yes. More than ASKED_SINGLY_MAX
+ * sources that a query is about are looked up in that list, and those in it are a yes each. Requests
+ * that ask the same at the same time wait for one answer.
  */
 
+import { createHash } from 'node:crypto';
 import type { Clock, Metrics } from '@standpipe/plumbing';
 import { accessEvictions } from './access-metrics.ts';
 import type { CloudController } from './cloud-controller.ts';
@@ -17,6 +19,8 @@ import type { Identity } from './tokens.ts';
 const SOURCES_MAX = 100_000;
 const LISTS_MAX = 1000;
 const LIST_MS = 2000;
+/** A list costs Cloud Controller more than an app does, and it takes two requests to ask for a no. */
+const ASKED_SINGLY_MAX = 20;
 
 const NOTHING: ReadonlySet<string> = new Set();
 const NOBODY: GuidsByName = new Map();
@@ -69,6 +73,18 @@ export class Permissions {
     return sees;
   }
 
+  /** Those of several sources that somebody may read. */
+  async readableOf(identity: Identity, ids: readonly string[]): Promise<ReadonlySet<string>> {
+    if (identity.isAdmin) return new Set(ids);
+    const { digest } = identity;
+    const readable = new Set(ids.filter((id) => this.#allowed.get(rightOf(digest, id)) === true));
+    const others = ids.filter((id) => !readable.has(id));
+    const isMany = others.length > ASKED_SINGLY_MAX;
+    const found = isMany ? this.#listedOf(identity, others) : this.#askedOf(identity, others);
+    for (const id of await found) readable.add(id);
+    return readable;
+  }
+
   /** All that somebody may read; undefined is everything. What can't be found out is nothing. */
   async sourcesOf({ isAdmin, token, digest }: Identity): Promise<ReadonlySet<string> | undefined> {
     if (isAdmin) return undefined;
@@ -85,7 +101,7 @@ export class Permissions {
     names: readonly string[],
   ): Promise<GuidsByName> {
     if (names.length === 0) return NOBODY;
-    const key = `${digest} names ${JSON.stringify(names)}`;
+    const key = `${digest} names ${digestOf(names)}`;
     const known = this.#names.get(key);
     if (known !== undefined) return known;
     const found = await this.#once(key, () => this.#cloudController.guidsByName(token, names));
@@ -93,6 +109,18 @@ export class Permissions {
     if (!isAdmin) {
       for (const guid of [...found.values()].flat()) this.#allowed.set(rightOf(digest, guid), true);
     }
+    return found;
+  }
+
+  async #askedOf(identity: Identity, ids: readonly string[]): Promise<readonly string[]> {
+    const answers = await Promise.all(ids.map((id) => this.mayRead(identity, id)));
+    return ids.filter((_, index) => answers[index]);
+  }
+
+  async #listedOf(identity: Identity, ids: readonly string[]): Promise<readonly string[]> {
+    const listed = (await this.sourcesOf(identity)) ?? NOTHING;
+    const found = ids.filter((id) => listed.has(id));
+    for (const id of found) this.#allowed.set(rightOf(identity.digest, id), true);
     return found;
   }
 
@@ -104,6 +132,11 @@ export class Permissions {
     this.#asking.set(key, answer);
     return answer;
   }
+}
+
+/** Stands for names, of which there may be many. */
+function digestOf(names: readonly string[]): string {
+  return createHash('sha256').update(JSON.stringify(names)).digest('base64');
 }
 
 /** What a token's right to read a source is remembered by. */

@@ -138,12 +138,42 @@ test('what a query has wrong is told before its token is looked at', async (t) =
   }
 });
 
-test('a query that names more sources than are asked about is told so', async (t) => {
-  const { get } = await running(t);
-  const ids = Array.from({ length: 101 }, (_, n) => `id-${n}`).join('|');
-  const { status, body } = await get(DEV, `cpu{source_id=~"${ids}"}`);
+test('a query that names many sources asks for what the reader may see, and not for each', async (t) => {
+  const { get, platform } = await running(t);
+  const many = Array.from({ length: 300 }, (_, n) => guidOf(n));
+  platform.apps = many.slice(100).map((guid) => ({ guid, name: 'one of many' }));
+  platform.serviceInstances = many.slice(0, 100).map((guid) => ({ guid }));
+  await get(DEV, '1');
+  platform.taken();
+  const query = `cpu{source_id=~"${many.join('|')}"}`;
+  const own = await get(DEV, query);
+  t.is(own.status, 200);
+  t.deepEqual(JSON.parse(own.body), { query, sources: many });
+  const lists = ['apps', 'service_instances'].map((kind) => `GET /v3/${kind}?per_page=5000`);
+  t.deepEqual(platform.taken().toSorted(), lists);
+  t.is((await get(DEV, query)).status, 200);
+  t.deepEqual(platform.taken(), [], 'each of them is remembered');
+  t.is((await get(DEV, `cpu{source_id=~"${many.join('|')}|${LEDGER}"}`)).status, 404);
+  const others = Array.from({ length: 300 }, (_, n) => guidOf(1000 + n));
+  t.is((await get(DEV, `cpu{source_id=~"${others.join('|')}"}`)).status, 404);
+});
+
+test('a query for many sources is refused when Cloud Controller does not list what may be read', async (t) => {
+  const { get, platform } = await running(t);
+  await get(DEV, '1');
+  platform.handler = (_request, response) => response.writeHead(500).end();
+  const many = Array.from({ length: 300 }, (_, n) => guidOf(n)).join('|');
+  const { status, body } = await get(DEV, `cpu{source_id=~"${many}"}`);
+  t.deepEqual([status, body], [404, '']);
+});
+
+test('a name that stands for more apps than a query has room for is told so', async (t) => {
+  const { get, platform } = await running(t);
+  platform.apps = Array.from({ length: 500 }, (_, n) => ({ guid: guidOf(n), name: 'shop' }));
+  const query = Array.from({ length: 9 }, () => 'cpu{source_id="shop"}').join(' + ');
+  const { status, body } = await get(DEV, query);
   t.is(status, 400);
-  t.is(JSON.parse(body).error, 'query requests more than 100 source_ids');
+  t.is(JSON.parse(body).error, 'the query is too long with the ids of all apps that it names');
 });
 
 test('names that are asked for again share an answer, and what has them is not asked for one by one', async (t) => {
@@ -189,6 +219,10 @@ test('labels and series are those of the sources that the reader may see', async
   const status = await ask(port, '/api/v1/status/buildinfo', { headers: { authorization: DEV } });
   t.deepEqual(JSON.parse(status.body).sources, []);
 });
+
+function guidOf(n: number): string {
+  return `63467cc3-261a-472e-80e8-${String(n).padStart(12, '0')}`;
+}
 
 interface Running {
   readonly platform: FakePlatform;

@@ -11,9 +11,6 @@ import type { Identity } from './tokens.ts';
 
 const GUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
-/** Sources of one query that Cloud Controller is asked about. */
-export const QUERY_SOURCES_MAX = 100;
-
 export interface AllowedQuery {
   readonly query: string;
   /** The only sources that it is about; undefined is all. */
@@ -38,13 +35,14 @@ export async function allowedQuery(
 ): Promise<AllowedQuery | undefined> {
   const names = ids.filter((id) => !GUID.test(id));
   const guids = await permissions.guidsByName(identity, names);
-  const allowed = async (id: string): Promise<[string, readonly string[]]> => {
-    const all = [...(guids.get(id) ?? []), id];
-    const answers = await Promise.all(all.map((one) => permissions.mayRead(identity, one)));
-    return [id, all.filter((_, index) => answers[index])];
-  };
-  const meant = new Map(await Promise.all(ids.map(allowed)));
-  if ([...meant.values()].some(({ length }) => length === 0)) return undefined;
+  const all = new Set([...ids, ...[...guids.values()].flat()]);
+  const readable = await permissions.readableOf(identity, [...all]);
+  const meant = new Map<string, readonly string[]>();
+  for (const id of ids) {
+    const some = [...(guids.get(id) ?? []), id].filter((one) => readable.has(one));
+    if (some.length === 0) return undefined;
+    meant.set(id, some);
+  }
   return {
     query: withSourceIds(query, (id) => meant.get(id) ?? [id]),
     sources: identity.isAdmin ? undefined : new Set([...meant.values()].flat()),

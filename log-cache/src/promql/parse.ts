@@ -25,7 +25,7 @@ import { mistakeAt } from './tokens.ts';
 import { OPERANDS_MAX, TOO_LONG, treeOf } from './tree.ts';
 
 /** A query may be so long. */
-const QUERY_LENGTH_MAX = 128 * 1024;
+export const QUERY_LENGTH_MAX: number = 128 * 1024;
 /** So deep may the grammar's tree be, in which each operand is a level; past 2500 it is cut. */
 const LEVELS_MAX = OPERANDS_MAX + 100;
 /** How many levels it takes, at most, from an operand to what is inside its parentheses. */

@@ -10,10 +10,13 @@
  */
 
 import { selectorsOf } from './ast.ts';
+import { badData } from './errors.ts';
 import { listedIn, type Matcher, oneOf } from './matcher.ts';
 import { SOURCE_ID } from './names.ts';
-import { parse } from './parse.ts';
+import { parse, QUERY_LENGTH_MAX } from './parse.ts';
 import type { Selection, SeriesSource } from './series.ts';
+
+const TOO_MANY_IDS = 'the query is too long with the ids of all apps that it names';
 
 /**
  * The source ids that the selectors of a query name, each once; none, when it has no selectors and so
@@ -42,7 +45,7 @@ function namedBy({ op, value, literals }: Matcher): readonly string[] | undefine
 /**
  * The query with other source ids: each id that a selector names is replaced by those that
  * `replace` gives for it; an expression with dots gets them besides. A selector whose ids stay is left
- * as it is. Throws a QueryError.
+ * as it is. Throws a QueryError, also when they make the query longer than one may be.
  */
 export function withSourceIds(query: string, replace: (id: string) => readonly string[]): string {
   let text = query;
@@ -53,7 +56,10 @@ export function withSourceIds(query: string, replace: (id: string) => readonly s
       if (matcher.name !== SOURCE_ID || named === undefined || span === undefined) continue;
       const ids = [...new Set(named.flatMap(replace))];
       const written = matcher.literals ? listText(named, ids) : longerText(matcher, named, ids);
-      if (written !== undefined) text = text.slice(0, span.from) + written + text.slice(span.to);
+      if (written === undefined) continue;
+      const length = text.length - (span.to - span.from) + written.length;
+      if (length > QUERY_LENGTH_MAX) throw badData(TOO_MANY_IDS);
+      text = text.slice(0, span.from) + written + text.slice(span.to);
     }
   }
   return text;
