@@ -10,6 +10,7 @@ import { quantile } from './functions/sums.ts';
 import { LABELS_WORK, sortInTurns } from './in-turns.ts';
 import type { Labels } from './labels.ts';
 import { isLabelName, METRIC_NAME } from './names.ts';
+import { quoted, shortNumber } from './quote.ts';
 import { type Grid, mapRows, Row } from './rows.ts';
 import { sampleOffset } from './sample-offset.ts';
 import type { Pace } from './series.ts';
@@ -135,7 +136,7 @@ async function countValues(
 ): Promise<Row[]> {
   const param = expr.param && unwrapped(expr.param);
   const label = param?.type === 'string' ? param.value : '';
-  if (!isLabelName(label)) throw failed(`invalid label name ${JSON.stringify(label)}`);
+  if (!isLabelName(label)) throw failed(`invalid label name ${quoted(label)}`);
   const by = expr.without ? expr : { ...expr, grouping: [...expr.grouping, label] };
   const results = new Map<string, Row>();
   const countsOf = (labels: Labels): Row => {
@@ -171,6 +172,7 @@ async function choose(
   param: Float64Array,
   groups: readonly Group[],
 ): Promise<Row[]> {
+  if (op !== 'limit_ratio') checkCounts(param);
   const results: Row[] = [];
   const isTop = op === 'topk';
   for (const { rows } of groups) {
@@ -193,6 +195,14 @@ async function choose(
   return results;
 }
 
+/** At each step, whether there is anything to choose from or not. */
+function checkCounts(param: Float64Array): void {
+  for (const value of param) {
+    if (value >= -(2 ** 63) && value < 2 ** 63) continue; // Nor is it NaN.
+    throw failed(`Scalar value ${shortNumber(value)} overflows int64`);
+  }
+}
+
 async function wantedOf(
   pace: Pace,
   op: string,
@@ -209,9 +219,6 @@ async function wantedOf(
       if (pace.isDue(LABELS_WORK)) await pace.pause();
     }
     return drawn;
-  }
-  if (!(Math.abs(param) < 2 ** 63)) {
-    throw failed(`Scalar value ${plainNumber(param)} overflows int64`);
   }
   const count = Math.max(0, Math.trunc(param));
   if (op === 'limitk') return indexes.slice(0, count);

@@ -7,6 +7,7 @@
 
 import { createHash } from 'node:crypto';
 import { METRIC_NAME } from './names.ts';
+import { quoted } from './quote.ts';
 
 /** What has a longer key is known by the key's sum. */
 const KEY_LENGTH_MAX = 2048;
@@ -96,10 +97,9 @@ export class Labels {
     return a.length - b.length;
   }
 
-  /** As Prometheus writes it: `name{a="b"}`. */
+  /** As Prometheus tells them in its errors: `{__name__="load", job="a"}`. */
   toString(): string {
-    const inner = [...this.nameless].map(([name, value]) => `${name}=${JSON.stringify(value)}`);
-    return `${this.get(METRIC_NAME)}{${inner.join(', ')}}`;
+    return `{${[...this].map(([name, value]) => `${name}=${quoted(value)}`).join(', ')}}`;
   }
 
   #where(keeps: (name: string) => boolean): Labels {

@@ -10,9 +10,18 @@ import test, { type ExecutionContext } from 'ava';
 import { Store } from '../store.ts';
 import { batchOf } from '../testing.ts';
 import { ParseError, QueryError } from './errors.ts';
-import { plainNumber, type Result } from './format.ts';
+import type { Result } from './format.ts';
 import { LocalSeries } from './local-series.ts';
 import { METRIC_NAME } from './names.ts';
+import {
+  difference,
+  isSame,
+  OVER_A_RANGE,
+  type Readable,
+  readable,
+  refusal,
+  shown,
+} from './oracle-answers.ts';
 import { isOfItsVersion, MISTAKES, randomText } from './oracle-mistakes.ts';
 import { PICKED, randomQuery } from './oracle-queries.ts';
 import { oracleSeries, SECONDS, START } from './oracle-series.ts';
@@ -26,7 +35,6 @@ const SEEDS = [1, 2, 3];
 const QUERIES_PER_SEED = 60;
 const TEXTS_PER_SEED = 500;
 const SHOWN_MAX = 20;
-const TOLERANCE = 1e-9;
 
 whereInstalled('every query has Prometheus’ answer', async (t) => {
   t.timeout(300_000);
@@ -48,14 +56,16 @@ whereInstalled('every query has Prometheus’ answer', async (t) => {
       const params = { query, time: String(time) };
       const theirs = readable(await prometheus.ask('query', params));
       const ours = await answerOf(querier, query, time);
-      if (!isSame(ours, theirs)) wrong.push(difference(`${query} at ${time}`, ours, theirs));
+      const what = `${query} at ${time}`;
+      if (!isSame(what, ours, theirs)) wrong.push(difference(what, ours, theirs));
       if (theirs.type !== 'error') answered += 1;
     }
     const bounds = { start: START + 300, end: START + 900, step: 37 };
     const params = { query, start: `${bounds.start}`, end: `${bounds.end}`, step: '37' };
     const theirs = readable(await prometheus.ask('query_range', params));
     const ours = await answerOf(querier, query, bounds);
-    if (!isSame(ours, theirs)) wrong.push(difference(`${query} over a range`, ours, theirs));
+    const what = query + OVER_A_RANGE;
+    if (!isSame(what, ours, theirs)) wrong.push(difference(what, ours, theirs));
     if (theirs.type !== 'error') answered += 1;
   }
   t.is(wrong.slice(0, SHOWN_MAX).join('\n'), '', `${wrong.length} answers differ`);
@@ -119,31 +129,6 @@ function ownRefusalOf(query: string): string {
   }
 }
 
-interface Readable {
-  readonly type: string;
-  /** By labels, each with its times and values. */
-  readonly rows: ReadonlyMap<string, readonly (readonly [number, number])[]>;
-}
-
-const labelsKey = (labels: Iterable<readonly [string, string]>): string =>
-  JSON.stringify([...labels].sort(([a], [b]) => (a < b ? -1 : 1)));
-
-// biome-ignore lint/suspicious/noExplicitAny: what Prometheus answers is JSON.
-function readable(answer: any): Readable {
-  if (answer.status !== 'success') return { type: 'error', rows: new Map([[answer.error, []]]) };
-  const { resultType: type, result } = answer.data;
-  const point = ([time, value]: [number, string]): readonly [number, number] => [
-    Math.round(time * 1000),
-    Number(value.replace('Inf', 'Infinity')),
-  ];
-  if (type === 'scalar') return { type, rows: new Map([['', [point(result)]]]) };
-  const rows = new Map<string, readonly (readonly [number, number])[]>();
-  for (const { metric, value, values } of result) {
-    rows.set(labelsKey(Object.entries(metric)), (values ?? [value]).map(point));
-  }
-  return { type, rows };
-}
-
 async function answerOf(
   querier: Querier,
   query: string,
@@ -160,54 +145,8 @@ async function answerOf(
     return shown(await querier.range(query, bounds, asker, answer));
   } catch (error) {
     if (!(error instanceof QueryError)) throw error;
-    return { type: 'error', rows: new Map([[error.message, []]]) };
+    return refusal(error);
   }
-}
-
-function shown(result: Result): Readable {
-  const { type } = result;
-  if (type === 'scalar') return { type, rows: new Map([['', [[result.timeMs, result.value]]]]) };
-  if (type === 'string') return { type, rows: new Map() };
-  const rows = new Map<string, readonly (readonly [number, number])[]>();
-  if (type === 'vector') {
-    for (const { labels, timeMs, value } of result.samples) {
-      rows.set(labelsKey(labels), [[timeMs, value]]);
-    }
-  } else {
-    for (const { labels, times, values } of result.series) {
-      rows.set(
-        labelsKey(labels),
-        Array.from(times, (time, index) => [time, values[index] ?? 0]),
-      );
-    }
-  }
-  return { type, rows };
-}
-
-/** Errors are the same when both are; their texts are compared where they are stable. */
-function isSame(ours: Readable, theirs: Readable): boolean {
-  if (ours.type !== theirs.type) return false;
-  if (ours.type === 'error') return true;
-  if (ours.rows.size !== theirs.rows.size) return false;
-  return [...theirs.rows].every(([labels, points]) => {
-    const own = ours.rows.get(labels);
-    if (own?.length !== points.length) return false;
-    return points.every(([time, value], index) => {
-      const [ownTime, ownValue] = own[index] ?? [0, 0];
-      return time === ownTime && isClose(ownValue, value);
-    });
-  });
-}
-
-function isClose(a: number, b: number): boolean {
-  if (Object.is(a, b) || a === b) return true;
-  return Math.abs(a - b) <= TOLERANCE * Math.max(Math.abs(a), Math.abs(b), 1e-3);
-}
-
-function difference(what: string, ours: Readable, theirs: Readable): string {
-  const text = ({ type, rows }: Readable): string =>
-    `${type} ${JSON.stringify([...rows], (_, value) => (typeof value === 'number' ? plainNumber(value) : value)).slice(0, 700)}`;
-  return `${what}\n  ours   ${text(ours)}\n  theirs ${text(theirs)}`;
 }
 
 function querierOf(series: readonly OracleSeries[]): Querier {

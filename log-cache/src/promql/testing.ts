@@ -5,7 +5,9 @@ import { longOf } from '@standpipe/protos/testing';
 import { Store } from '../store.ts';
 import { batchOf, type EnvelopeInit } from '../testing.ts';
 import type { Result } from './format.ts';
+import type { Labels } from './labels.ts';
 import { LocalSeries } from './local-series.ts';
+import { METRIC_NAME } from './names.ts';
 import { type Asker, Querier, type QuerierOptions } from './querier.ts';
 import type { Pace } from './series.ts';
 
@@ -104,13 +106,18 @@ export function linesOf(result: Result): readonly string[] {
     case 'string':
       return [`${result.type} ${result.value}`];
     case 'vector':
-      return result.samples.map(({ labels, value }) => `${labels} ${value}`);
+      return result.samples.map(({ labels, value }) => `${named(labels)} ${value}`);
     case 'matrix':
       return result.series.map(({ labels, times, values }) => {
         const points = Array.from(times, (time, index) => `${time / 1000}:${values[index]}`);
-        return `${labels} ${points.join(' ')}`;
+        return `${named(labels)} ${points.join(' ')}`;
       });
   }
+}
+
+/** As one writes a selector: `name{a="b"}`. */
+function named(labels: Labels): string {
+  return labels.get(METRIC_NAME) + String(labels.nameless);
 }
 
 /** Pauses after so much work, and counts how often, and how much was done in all and at once. */

@@ -41,6 +41,8 @@ export async function labelJoin(
   args: readonly string[],
 ): Promise<Row[]> {
   const [target = '', separator = '', ...sources] = args;
+  const wrong = sources.find((name) => !isLabelName(name));
+  if (wrong !== undefined) throw failed(`invalid source label name in label_join(): ${wrong}`);
   checkTarget('label_join', target);
   const separators = separator.length * Math.max(0, sources.length - 1);
   const joined: Row[] = [];
