@@ -20,6 +20,7 @@ import { status } from '@grpc/grpc-js';
 import type { Log, Zone } from '@standpipe/plumbing';
 import { nowNanoseconds, ownerOf } from '@standpipe/protos';
 import { AnswersInFlight } from './answers-in-flight.ts';
+import { Cached } from './cached.ts';
 import type { Clients } from './clients.ts';
 import { FormerOwners } from './former-owners.ts';
 import { EMPTY_BATCH, type LocalReader } from './local-reader.ts';
@@ -58,8 +59,6 @@ export interface ClusterReaderOptions {
   /** Milliseconds; for tests. */
   readonly now?: () => number;
 }
-
-const META_AGE_MAX_MS = 1000;
 
 /** One node, wherever it runs. */
 interface Node {
@@ -187,30 +186,6 @@ export class ClusterReader implements Reader {
       read: (request, until) => readFrom(clients.of(address), request, { ...until, local: true }),
       meta: async () => (await clients.of(address).meta(true)).sources,
     };
-  }
-}
-
-/** Something that is asked for at most once a second; whoever comes meanwhile gets the same. */
-class Cached<T> {
-  readonly #load: () => Promise<T>;
-  readonly #now: () => number;
-  #value: Promise<T> | undefined;
-  #loadedAt = 0;
-
-  constructor(load: () => Promise<T>, now: () => number) {
-    this.#load = load;
-    this.#now = now;
-  }
-
-  get(): Promise<T> {
-    if (this.#value && this.#now() - this.#loadedAt < META_AGE_MAX_MS) return this.#value;
-    const value = this.#load().catch((error: unknown) => {
-      if (this.#value === value) this.#value = undefined; // A failure is not kept.
-      throw error;
-    });
-    this.#value = value;
-    this.#loadedAt = this.#now();
-    return value;
   }
 }
 

@@ -1,7 +1,7 @@
 /**
  * Keeps the bytes of an answer to meta as long as the answer itself.
  *
- * Readers give the same map to all who ask within a second (cluster.ts), so it is written once. That
+ * Readers give the same map to all who ask within a second (cached.ts), so it is written once. That
  * of a hundred thousand sources takes a while, so it is written in slices of a few milliseconds.
  */
 

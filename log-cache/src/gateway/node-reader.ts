@@ -4,10 +4,12 @@
  * What the node says is passed on: its refusals as they are, that it can't be reached as
  * UNAVAILABLE, and which nodes it could not ask. `contains`, `matches` and `tag` are unknown to the
  * original's, whose answers are filtered here (paged-search.ts); what lies beyond the pages that are
- * looked through is said to be missing at that node, by its address.
+ * looked through is said to be missing at that node, by its address. The node's answer to meta is kept
+ * for a second.
  */
 
 import { status } from '@grpc/grpc-js';
+import { Cached } from '../cached.ts';
 import type { LogCacheClient } from '../client.ts';
 import { MalformedError } from '../messages.ts';
 import { readFrom } from '../paged-search.ts';
@@ -19,15 +21,21 @@ import type { Until } from '../until.ts';
 export interface NodeReaderOptions {
   readonly client: Pick<LogCacheClient, 'ask' | 'meta'>;
   readonly address: string;
+  /** Milliseconds; for tests. */
+  readonly now?: () => number;
 }
 
 export class NodeReader implements Reader {
   readonly #client: Pick<LogCacheClient, 'ask' | 'meta'>;
   readonly #address: string;
+  readonly #localMeta: Cached<MetaResult>;
+  readonly #clusterMeta: Cached<MetaResult>;
 
-  constructor({ client, address }: NodeReaderOptions) {
+  constructor({ client, address, now = Date.now }: NodeReaderOptions) {
     this.#client = client;
     this.#address = address;
+    this.#localMeta = new Cached(() => passedOn(client.meta(true)), now);
+    this.#clusterMeta = new Cached(() => passedOn(client.meta(false)), now);
   }
 
   async read(request: ReadRequest, until: Until = {}): Promise<ReadResult> {
@@ -37,7 +45,7 @@ export class NodeReader implements Reader {
   }
 
   meta(localOnly: boolean): Promise<MetaResult> {
-    return passedOn(this.#client.meta(localOnly));
+    return (localOnly ? this.#localMeta : this.#clusterMeta).get();
   }
 }
 

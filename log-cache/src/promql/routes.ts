@@ -92,7 +92,7 @@ export async function answerPromQl(
     hold.resize(body.length);
     ctx.set('Grpc-Metadata-Content-Type', 'application/grpc');
     ctx.set(partialHeader(unreachable));
-    answer(ctx, 200, await compression.of(ctx, body));
+    answer(ctx, 200, await compression.of(ctx, body, hold));
   } catch (error) {
     const { type, status, message } = failureOf(error);
     answer(

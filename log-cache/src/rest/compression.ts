@@ -9,6 +9,7 @@
 import { promisify } from 'node:util';
 import { constants, gzip } from 'node:zlib';
 import type { Context } from 'koa';
+import type { Hold } from '../answers-in-flight.ts';
 
 const compress = promisify(gzip);
 
@@ -18,13 +19,21 @@ const BYTES_MIN = 4096;
 export class Compression {
   readonly #done = new WeakMap<Buffer, Promise<Buffer>>();
 
-  /** The body to send: as it is, or compressed, which the headers then say. */
-  async of(ctx: Context, body: Buffer): Promise<Buffer> {
-    if (body.length < BYTES_MIN) return body;
+  /**
+   * The body to send, which is what the answer then holds: as it is, or compressed, which the headers
+   * say. Throws a ReadError, if that is too much.
+   */
+  async of(ctx: Context, body: Buffer, hold: Hold): Promise<Buffer> {
+    const sent = this.#isWanted(ctx, body) ? await this.#compressed(body) : body;
+    hold.resize(sent.length);
+    if (sent !== body) ctx.set('Content-Encoding', 'gzip');
+    return sent;
+  }
+
+  #isWanted(ctx: Context, { length }: Buffer): boolean {
+    if (length < BYTES_MIN) return false;
     ctx.vary('Accept-Encoding');
-    if (ctx.acceptsEncodings('gzip', 'identity') !== 'gzip') return body;
-    ctx.set('Content-Encoding', 'gzip');
-    return this.#compressed(body);
+    return ctx.acceptsEncodings('gzip', 'identity') === 'gzip';
   }
 
   #compressed(body: Buffer): Promise<Buffer> {

@@ -23,13 +23,13 @@ import type { Metrics } from '@standpipe/plumbing';
 import { JsonWriter } from '@standpipe/protos';
 import type { Context, Middleware } from 'koa';
 import { clientOf, isVisible, viewOf, visible } from '../access/view.ts';
-import { AnswersInFlight } from '../answers-in-flight.ts';
+import { AnswersInFlight, type Hold } from '../answers-in-flight.ts';
 import { EnvelopeFilter } from '../envelope-filter.ts';
 import { writtenOnce } from '../meta-bytes.ts';
 import { partialHeader } from '../partial.ts';
 import type { Querier } from '../promql/querier.ts';
 import { answerPromQl, isPromQlPath } from '../promql/routes.ts';
-import { ReadError, type Reader } from '../reader.ts';
+import { type MetaResult, ReadError, type Reader } from '../reader.ts';
 import type { Tails } from '../tail/tail.ts';
 import { Compression } from './compression.ts';
 import { placesOf } from './event-id.ts';
@@ -104,9 +104,11 @@ export function logCacheRoutes(reader: Reader, options: LogCacheRoutesOptions = 
         tail(ctx, { tails, shares, writer, heartbeatMs, path: path.slice(TAIL.length) }),
       );
     } else if (path === `${ROOT}/meta` && isProxy) {
-      await answerProxyMeta(ctx, { reader, compression, bodyOf: metaOnce });
+      await answerProxyMeta(ctx, { reader, compression, answers, bodyOf: metaOnce });
     } else if (path === `${ROOT}/meta`) {
-      await answerCall(ctx, () => answerMeta(ctx, { reader, compression, bodyOf: metaOnce }));
+      await answerCall(ctx, () =>
+        answerMeta(ctx, { reader, compression, answers, bodyOf: metaOnce }),
+      );
     } else {
       answerNotFound(ctx);
     }
@@ -161,7 +163,7 @@ async function answerRead(
   hold.resize(batch.byteLength);
   const body = await readBody(batch, writer);
   hold.resize(body.length);
-  await answerResult(ctx, { body, unreachable, compression });
+  await answerResult(ctx, { body, unreachable, compression, hold });
 }
 
 interface TailOptions {
@@ -198,35 +200,49 @@ function answerBadPath(ctx: Context): void {
 interface MetaOptions {
   readonly reader: Reader;
   readonly compression: Compression;
+  readonly answers: AnswersInFlight;
   readonly bodyOf: typeof metaBody;
 }
 
 async function answerMeta(
   ctx: Context,
-  { reader, compression, bodyOf }: MetaOptions,
+  { reader, compression, answers, bodyOf }: MetaOptions,
 ): Promise<void> {
+  const hold = answers.beginWith(ctx.res);
   const timeoutMs = timeoutOf(ctx.get('Grpc-Timeout'));
   const { localOnly } = metaParams(await readForm(ctx));
   const { sources, unreachable } = await answerOf(ctx, timeoutMs, () => reader.meta(localOnly));
-  const body = await bodyOf(visible(sources, viewOf(ctx)));
-  await answerResult(ctx, { body, unreachable, compression });
+  const body = await visibleBody(ctx, sources, { bodyOf, hold });
+  await answerResult(ctx, { body, unreachable, compression, hold });
+}
+
+/** What the request may see. All of it is one body for all, which counts once it is sent. */
+async function visibleBody(
+  ctx: Context,
+  sources: MetaResult['sources'],
+  { bodyOf, hold }: Pick<MetaOptions, 'bodyOf'> & { readonly hold: Hold },
+): Promise<Buffer> {
+  const shown = visible(sources, viewOf(ctx));
+  const body = await bodyOf(shown);
+  if (shown !== sources) hold.resize(body.length);
+  return body;
 }
 
 /** The auth proxy looks at no method and no parameter, and tells no reason. */
 async function answerProxyMeta(
   ctx: Context,
-  { reader, compression, bodyOf }: MetaOptions,
+  { reader, compression, answers, bodyOf }: MetaOptions,
 ): Promise<void> {
+  const hold = answers.beginWith(ctx.res);
   try {
     const { sources, unreachable } = await reader.meta(false);
-    ctx.set(partialHeader(unreachable));
-    const body = await bodyOf(visible(sources, viewOf(ctx)));
-    answer(ctx, 200, await compression.of(ctx, body));
+    const body = await visibleBody(ctx, sources, { bodyOf, hold });
+    await answerCounted(ctx, { body, unreachable, compression, hold });
     ctx.set('Content-Type', 'text/plain; charset=utf-8'); // What Go makes of it.
   } catch (error) {
     if (!(error instanceof ReadError)) throw error;
-    ctx.body = null;
-    ctx.status = 502; // Which Koa makes 204, without a body, unless it is said afterwards.
+    ctx.body = null; // Which Koa makes 204, unless the status is said afterwards.
+    ctx.status = error.code === status.RESOURCE_EXHAUSTED ? 429 : 502;
   }
 }
 
@@ -248,15 +264,22 @@ interface Result {
   readonly body: Buffer;
   readonly unreachable: readonly string[];
   readonly compression: Compression;
+  readonly hold: Hold;
 }
 
-async function answerResult(
-  ctx: Context,
-  { body, unreachable, compression }: Result,
-): Promise<void> {
+async function answerResult(ctx: Context, result: Result): Promise<void> {
+  await answerCounted(ctx, result);
   ctx.set('Grpc-Metadata-Content-Type', 'application/grpc');
+}
+
+/** Answers with what is held from here on. Throws a ReadError, if that is too much. */
+async function answerCounted(
+  ctx: Context,
+  { body, unreachable, compression, hold }: Result,
+): Promise<void> {
+  const sent = await compression.of(ctx, body, hold);
   ctx.set(partialHeader(unreachable));
-  answer(ctx, 200, await compression.of(ctx, body));
+  answer(ctx, 200, sent);
 }
 
 function answerNotFound(ctx: Context): void {
