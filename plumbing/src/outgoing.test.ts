@@ -18,6 +18,25 @@ test('gives status and body, whatever the status is', async (t) => {
   t.deepEqual(await outgoing(t, { url }).ask(REQUEST), { status: 418, body: 'tea' });
 });
 
+const paths: readonly (readonly [path: string, asked: string])[] = [
+  ['/x?a=/b?c#d', '/x?a=/b?c%23d'],
+  ['//other.invalid/x?a=b', '//other.invalid/x?a=b'],
+  ['/\\other.invalid/x', '//other.invalid/x'],
+  ['http://other.invalid/x', '/http://other.invalid/x'],
+  ['@other.invalid/x', '/@other.invalid/x'],
+  ['?a=//b', '/?a=//b'],
+];
+for (const [path, asked] of paths) {
+  test(`asks for ${path} at the server that is set, and nowhere else`, async (t) => {
+    const url = await serve(
+      t,
+      http.createServer((request, response) => response.end(request.url)),
+    );
+    const { body } = await outgoing(t, { url }).ask({ ...REQUEST, path });
+    t.is(body, asked);
+  });
+}
+
 test('gives up on a server that does not answer', async (t) => {
   const url = await serve(
     t,

@@ -84,7 +84,7 @@ export class Outgoing implements Disposable {
     readonly body?: string;
   }): Promise<Answer> {
     const { connectLimitMs = CONNECT_LIMIT_MS, answerLimitMs = ANSWER_LIMIT_MS } = this.#options;
-    const url = new URL(request.path, this.#base).href;
+    const url = this.#urlOf(request.path);
     const late = new AbortController();
     const unconnected = setTimeout(() => late.abort(`no connection`), connectLimitMs);
     const unanswered = setTimeout(() => late.abort(`no answer`), answerLimitMs);
@@ -100,6 +100,15 @@ export class Outgoing implements Disposable {
       clearTimeout(unconnected);
       clearTimeout(unanswered);
     }
+  }
+
+  /** A path may be somebody else's: `//host/x` must be one as well, and no other host. */
+  #urlOf(path: string): string {
+    const mark = path.indexOf('?');
+    const url = new URL(this.#base);
+    url.pathname = mark === -1 ? path : path.slice(0, mark);
+    url.search = mark === -1 ? '' : path.slice(mark);
+    return url.href;
   }
 
   [Symbol.dispose](): void {

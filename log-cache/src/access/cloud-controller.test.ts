@@ -79,6 +79,24 @@ test('lists are read to their last page, on the host that is set', async (t) => 
   ]);
 });
 
+const elsewhere: readonly (readonly [href: string, asked: string])[] = [
+  ['https://other.invalid/v3/apps?page=2', '/v3/apps?page=2'],
+  ['//other.invalid/v3/apps?page=2', '/v3/apps?page=2'],
+  ['https://host//other.invalid/v3/apps?page=2', '//other.invalid/v3/apps?page=2'],
+  ['/\\other.invalid/v3/apps?page=2', '/v3/apps?page=2'],
+];
+for (const [href, asked] of elsewhere) {
+  test(`a next page at ${href} is asked for where the token belongs`, async (t) => {
+    const { platform, cloudController } = await running(t);
+    platform.handler = (request, response) => {
+      const isFirst = request.url?.includes('names=') === true;
+      response.end(JSON.stringify({ resources: [], pagination: { next: isFirst && { href } } }));
+    };
+    await cloudController.guidsByName(DEV.token, ['shop']);
+    t.deepEqual(platform.taken(), ['GET /v3/apps?names=shop&per_page=5000', `GET ${asked}`]);
+  });
+}
+
 test('how long the last list of each kind took is measured in nanoseconds', async (t) => {
   const { permissions, cloudController, metrics } = await running(t);
   await permissions.sourcesOf(DEV);

@@ -18,7 +18,9 @@ export function cleanPath(path: string): string {
 }
 
 export function redirect(ctx: Context, path: string): void {
-  const url = ctx.search === '' ? path : `${path}${ctx.search}`;
+  // A browser would take `/\host` for another host.
+  const plain = path.replaceAll('\\', '%5C');
+  const url = ctx.search === '' ? plain : `${plain}${ctx.search}`;
   ctx.status = 301;
   ctx.set('Location', url);
   ctx.set('Content-Type', 'text/html; charset=utf-8');

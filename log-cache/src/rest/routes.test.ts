@@ -385,6 +385,7 @@ for (const [path, location] of [
   ['/api/v1/read/a/..', '/api/v1/read'],
   ['/x//y?a=<b>&c', '/x/y?a=<b>&c'],
   ['/..//', '/'],
+  ['//\\other.invalid', '/%5Cother.invalid'],
 ] as const) {
   test(`sends ${path} to ${location}`, async (t) => {
     const { ask } = await served(t);
