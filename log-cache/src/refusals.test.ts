@@ -1,24 +1,41 @@
 /** A gateway in front of a node that it can't reach, over real connections. */
 
-import { createServer } from 'node:net';
+import { type AddressInfo, createServer } from 'node:net';
 import { eventually, spyLog } from '@standpipe/plumbing/testing';
 import test, { type ExecutionContext } from 'ava';
 import { readConfig } from './gateway/config.ts';
 import { startGateway } from './gateway/gateway.ts';
 import { cluster } from './testing-cluster.ts';
 
-const AWAY = /^the log cache can't be reached: connect ECONNREFUSED 127\.0\.0\.1:\d+$/;
+const RESET =
+  'connection error: desc = "error reading server preface: read tcp: read: connection reset by peer"';
 const HUNG_UP =
   "the log cache can't be reached: it hung up at once, as when only one of the two speaks TLS";
 
 test('says why its node can not be reached, to who reads and to who queries', async (t) => {
-  const { front } = await gatewayOf(t, await closedPort());
+  const node = await closedPort();
+  const { front } = await gatewayOf(t, node);
+  // The original's text.
+  const away = `connection error: desc = "transport: Error while dialing: dial tcp ${node}: connect: connection refused"`;
   const read = await answer(`${front}/read/a`);
   t.is(read.status, 503);
-  t.regex(read.body.message ?? '', AWAY);
+  t.is(read.body.message, away);
   const query = await answer(`${front}/query?query=a`);
   t.is(query.status, 503);
-  t.regex(query.body.error ?? '', AWAY);
+  t.is(query.body.error, away);
+});
+
+test('says in Go’s words that its node reset the connection', async (t) => {
+  const resets = createServer((socket) => {
+    socket.on('error', () => undefined).once('data', () => socket.resetAndDestroy());
+  });
+  await new Promise<void>((resolve) => resets.listen(0, '127.0.0.1', resolve));
+  t.teardown(() => resets.close());
+  const { port } = resets.address() as AddressInfo; // It listens on TCP.
+  const { front } = await gatewayOf(t, `127.0.0.1:${port}`);
+  // As below.
+  await eventually(async () => (await answer(`${front}/read/a`)).body.message === RESET);
+  t.is((await answer(`${front}/read/a`)).status, 503);
 });
 
 test('says that TLS may be at fault when a node hangs up', async (t) => {

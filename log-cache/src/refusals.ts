@@ -1,13 +1,16 @@
 /** What a node says no to, as opposed to what keeps it from answering. */
 
 import { type ServiceError, status } from '@grpc/grpc-js';
-import { canceled, deadlineExceeded, ReadError } from './read-error.ts';
+import { connectionError, goWords } from './go-words.ts';
+import { ReadError } from './read-error.ts';
 
 const REFUSALS: ReadonlySet<status> = new Set([
   status.RESOURCE_EXHAUSTED,
   status.INVALID_ARGUMENT,
   status.UNKNOWN,
 ]);
+
+const HUNG_UP = 'it hung up at once, as when only one of the two speaks TLS';
 
 /** The ReadError that an error is, or that a node of the cluster meant by it; else undefined. */
 export function refusalOf(error: unknown): ReadError | undefined {
@@ -17,24 +20,15 @@ export function refusalOf(error: unknown): ReadError | undefined {
 }
 
 /**
- * Why a call failed, in words for whoever asked: of a node that can't be reached without what grpc-js
- * puts around the reason, and in Go's where it was given up here.
+ * Why a call failed, in words for whoever asked: Go's, where it has any, and else of a node that can't
+ * be reached without what grpc-js puts around the reason.
  */
-export function reasonOf({ code, details }: ServiceError): string {
-  if (code === status.DEADLINE_EXCEEDED && details.startsWith('Deadline exceeded after')) {
-    return deadlineExceeded().message;
-  }
-  if (code === status.CANCELLED && /^(Cancelled on client|Call cancelled)/.test(details)) {
-    return canceled().message;
-  }
-  const last = /^No connection established\. Last error: (.*)\. Resolution note: /s.exec(
-    details,
-  )?.[1];
-  if (last === undefined) return details;
-  const reason = last.startsWith('Failed to connect')
-    ? 'it hung up at once, as when only one of the two speaks TLS'
-    : last.replace(/^Error: /, '').replace(/ \(\d{4}-\d\d-\d\dT[^)]*\)$/, '');
-  return `the log cache can't be reached: ${reason}`;
+export function reasonOf(error: ServiceError): string {
+  const words = goWords(error);
+  if (words !== undefined) return words;
+  const reason = connectionError(error.details);
+  if (reason === undefined) return error.details;
+  return `the log cache can't be reached: ${reason.startsWith('Failed to connect') ? HUNG_UP : reason}`;
 }
 
 /** Whether a gRPC call failed with this. ReadErrors have a code, too, but no details. */

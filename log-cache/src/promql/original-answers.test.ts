@@ -132,7 +132,7 @@ test('a gateway whose node is away says 503 to a query, and why', async (t) => {
     t.is(answer.status, 503);
     const body = (await answer.json()) as Record<string, string>;
     t.like(body, { status: 'error', errorType: 'internal' });
-    t.regex(body.error ?? '', /ECONNREFUSED/);
+    t.regex(body.error ?? '', /dial tcp 127\.0\.0\.1:1: connect: connection refused"$/);
   }
 });
 
