@@ -1,9 +1,10 @@
 /**
  * The keys that UAA signs tokens with, fetched from its /token_keys and kept.
  *
- *     unknown key id ──▶ refresh, at most one in 5 s ──▶ UAA's whole list, or the old one stays
+ *     unknown key id, or 5 minutes ──▶ refresh, at most one in 5 s ──▶ UAA's whole list, or the old stays
  *
- * A key that UAA lists no more is good for nothing. A list with a broken key in it is no list at
+ * A key that UAA lists no more is good for nothing; that is found out within KEPT_MS also when no
+ * token names another, or whoever has got hold of a key could use it for ever. A list with a broken key in it is no list at
  * all. Nothing waits for the first list but the requests that need it, for FIRST_WAIT_MS at most.
  * Until UAA has answered once it is asked again and again, after pauses of 0.5 s up to 5 s, however
  * many tokens come.
@@ -21,6 +22,7 @@ import {
 import { fieldsIn, objectsIn } from './answers.ts';
 
 const REFRESH_INTERVAL_MS = 5000;
+const KEPT_MS = 300_000;
 const FIRST_PAUSE = { firstMs: 500, maxMs: 5000 };
 /** As long as the longest of those pauses. */
 const FIRST_WAIT_MS = 5000;
@@ -57,10 +59,12 @@ export class TokenKeys implements AsyncDisposable {
   readonly #closed = new AbortController();
   readonly #closing = aborted(this.#closed.signal);
   readonly #started: Promise<void>;
+  readonly #followed: Promise<void>;
 
   constructor(options: TokenKeysOptions) {
     this.#options = options;
     this.#started = this.#fetchFirst();
+    this.#followed = this.#follow();
   }
 
   /**
@@ -101,7 +105,7 @@ export class TokenKeys implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed.abort();
-    await this.#started;
+    await this.#followed;
   }
 
   async #fetchFirst(): Promise<void> {
@@ -112,6 +116,15 @@ export class TokenKeys implements AsyncDisposable {
       // What is still asked for when this is closed ends with the connection to UAA.
       await Promise.race([this.#ask(), this.#closing]);
       if (this.#keys === undefined) await clock.sleep(backoff.next(), signal);
+    }
+  }
+
+  async #follow(): Promise<void> {
+    const { signal } = this.#closed;
+    await this.#started;
+    while (!signal.aborted) {
+      await this.#options.clock.sleep(KEPT_MS, signal);
+      if (!signal.aborted) await Promise.race([this.refresh(), this.#closing]);
     }
   }
 

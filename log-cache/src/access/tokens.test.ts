@@ -192,6 +192,23 @@ test('a key that UAA lists no more is good for nothing', async (t) => {
   t.is(await tokens.identify(old), undefined);
 });
 
+test('a key that UAA lists no more is found out within minutes, though no token names another', async (t) => {
+  const { tokens, platform, clock, failures } = await running(t);
+  const old = await tokenOf({ expiresInS: 3600 });
+  t.truthy(await tokens.identify(old));
+  platform.handler = (_request, response) => response.writeHead(500).end();
+  await eventually(() => clock.sleeping === 1);
+  await clock.advance(300_000);
+  await eventually(() => failures() === 1 && clock.sleeping === 1);
+  t.truthy(await tokens.identify(old), 'while UAA is away the keys stay');
+  platform.handler = undefined;
+  platform.keys = { keys: [] };
+  await clock.advance(299_999);
+  t.truthy(await tokens.identify(old));
+  await clock.advance(1);
+  await eventually(async () => (await tokens.identify(old)) === undefined);
+});
+
 const { publicKey: elliptic } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
 const lists: readonly (readonly [what: string, keys: unknown])[] = [
   ['no list', 'x'],
@@ -252,7 +269,7 @@ test('until UAA has answered it is asked ever more seldom, however many tokens c
   platform.handler = undefined;
   await clock.advance(5000);
   await eventually(() => tokens.identify(token));
-  t.is(clock.sleeping, 0);
+  await eventually(() => clock.sleeping === 1); // Until the next look at the keys.
 });
 
 test('a token waits for UAA’s first answer, but not for ever', async (t) => {
@@ -269,7 +286,7 @@ test('a token waits for UAA’s first answer, but not for ever', async (t) => {
   held[0]?.end(JSON.stringify(platform.keys));
   t.deepEqual(await waiting, [true, true]);
   t.truthy(await tokens.identify(token));
-  t.is(clock.sleeping, 0);
+  await eventually(() => clock.sleeping === 1); // Until the next look at the keys.
 });
 
 test('UAA is told who asks, if that is set', async (t) => {
