@@ -5,12 +5,7 @@ import { typeOf } from './check.ts';
 import type { Evaluator, Ranges, Value } from './evaluate.ts';
 import { histogramQuantile } from './functions/histogram.ts';
 import { absentLabels, labelJoin, labelReplace, sortByLabels } from './functions/label.ts';
-import {
-  DATE_FUNCTIONS,
-  dateOf,
-  NUMBER_FUNCTIONS,
-  type NumberFunction,
-} from './functions/number.ts';
+import { DATE_FUNCTIONS, NUMBER_FUNCTIONS, type NumberFunction } from './functions/number.ts';
 import { RANGE_FUNCTIONS, type RangeFunction } from './functions/range.ts';
 import { LABELS_WORK, sortInTurns } from './in-turns.ts';
 import { NO_LABELS } from './labels.ts';
@@ -46,9 +41,8 @@ export async function callFunction(on: Evaluator, call: Call, grid: Grid): Promi
   if (ofRange !== undefined) return vector(await overRanges(on, call, grid, ofRange));
   const ofDate = DATE_FUNCTIONS[name];
   if (ofDate !== undefined) {
-    const ofSeconds = (seconds: number): number => ofDate(dateOf(seconds));
-    if (args.length > 0) return vector(await overNumbers(on, call, grid, ofSeconds));
-    const { values } = scalarOf(grid, (step) => ofSeconds(timeAt(grid, step) / 1000));
+    if (args.length > 0) return vector(await overNumbers(on, call, grid, ofDate));
+    const { values } = scalarOf(grid, (step) => ofDate(timeAt(grid, step) / 1000));
     return vector(on.hold([new Row(NO_LABELS, values, new Uint8Array(grid.count).fill(1))]));
   }
   const ofNumber = NUMBER_FUNCTIONS[name];

@@ -9,7 +9,7 @@
  */
 
 import { Mistake } from './errors.ts';
-import { parseDuration, parseNumber } from './literals.ts';
+import { numberMistake, parseDuration, parseNumber } from './literals.ts';
 
 export interface Token {
   readonly kind: 'word' | 'number' | 'duration' | 'string' | 'op' | 'bracket' | 'end';
@@ -21,7 +21,7 @@ const SPACE = /(?:[\s]|#[^\n]*)*/y;
 const STRING = /"(?:[^\\\n"]|\\.)*"|'(?:[^\\\n']|\\.)*'|`[^`]*`/y;
 /** As far as they go: behind a good one there is no letter nor digit. */
 const DURATION = /[\d.]*[smhdwy]s?(?:\d+[smhdw]s?)*/y;
-const NUMBER = /0x[0-9a-f]*|\d*\.?\d*(?:e[+-]?\d*)?/iy;
+const NUMBER = /0x[0-9a-f]*(?:\.[0-9a-f]*)?|\d*\.?\d*(?:e[+-]?\d*)?/iy;
 const WORD = /[a-z_:][\w:]*/iy;
 const WORD_IN_BRACES = /[a-z_]\w*/iy;
 const OPERATOR = /==|!=|<=|>=|[-+*/%^=<>@,:]/y;
@@ -165,8 +165,7 @@ export class Lexer {
     const text = this.#match(NUMBER);
     if (this.#isCut(text)) return this.#duration('bad number or duration syntax');
     if (parseNumber(text) !== undefined) return { kind: 'number', text, from };
-    const reason = `strconv.ParseFloat: parsing ${JSON.stringify(text)}: invalid syntax`;
-    throw new Mistake(from, `error parsing number: ${reason}`);
+    throw new Mistake(from, numberMistake(text));
   }
 
   #duration(mistake: string): Token {

@@ -1,5 +1,7 @@
 /** Numbers, durations and strings as PromQL writes them. */
 
+import { parseFloatText } from '../float-text.ts';
+
 const UNIT_MS: Readonly<Record<string, number>> = {
   ms: 1,
   s: 1000,
@@ -27,16 +29,24 @@ export function parseDuration(text: string): number | undefined {
   return ms <= DURATION_MS_MAX ? ms : undefined;
 }
 
-/** A number as Go's ParseFloat reads it, hexadecimal integers among them; else undefined. */
+const HEXADECIMAL = /^0x(?:_?[\da-f])+$/i;
+const OCTAL = /^0(?:_?[0-7])+$/;
+const INTEGER_MAX = 2n ** 63n - 1n;
+
+/** A number as Prometheus reads it: an integer as Go writes them, octal ones too, else a float. */
 export function parseNumber(text: string): number | undefined {
-  const plain = text.replaceAll(/(?<=[0-9a-fA-F])_(?=[0-9a-fA-F])/g, '');
-  if (/^0x[0-9a-fA-F]+$/i.test(plain)) return Number(plain);
-  if (/^(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/.test(plain)) return Number(plain);
-  if (/^[+-]?inf(inity)?$/i.test(plain)) {
-    return plain.startsWith('-') ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
-  }
-  if (/^[+-]?nan$/i.test(plain)) return Number.NaN;
-  return undefined;
+  if (!HEXADECIMAL.test(text) && !OCTAL.test(text)) return parseFloatText(text);
+  const digits = text.replaceAll('_', '');
+  const integer = BigInt(OCTAL.test(text) ? `0o${digits}` : digits);
+  // What is more than an integer can be is read as a float, which a hexadecimal one is not.
+  return integer <= INTEGER_MAX ? Number(integer) : parseFloatText(text);
+}
+
+/** Why a text that looks like a number is none that `parseNumber` reads. */
+export function numberMistake(text: string): string {
+  const isLarge = /^[\d.]/.test(text) && Number(text) === Number.POSITIVE_INFINITY;
+  const reason = isLarge && !HEXADECIMAL.test(text) ? 'value out of range' : 'invalid syntax';
+  return `error parsing number: strconv.ParseFloat: parsing ${JSON.stringify(text)}: ${reason}`;
 }
 
 /** Why a string literal is none. */

@@ -329,6 +329,23 @@ export const MISTAKES: readonly string[] = [
   "x{a='b}",
   'x{a=`b`}',
   'x{a=`b}',
+  '1e400',
+  '-1e400',
+  'x @ 1e400',
+  'x @ 1e20',
+  'x @ -1e22',
+  '0x1.8',
+  '0x1.8p1',
+  '0xffffffffffffffff',
+  '1.e',
+  '0X',
+  '0X1f',
+  '1.e5',
+  '017',
+  'atan2',
+  'x + ATAN2',
+  'atan2{a="b"}',
+  'sum by (atan2) (x)',
 ];
 
 const TOKENS = (

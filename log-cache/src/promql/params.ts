@@ -8,17 +8,21 @@ import type { RangeBounds } from './querier.ts';
 export const TIME_MS_MAX: number = DURATION_MS_MAX;
 
 const DECIMAL = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/;
-const RFC3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)$/;
+const RFC3339 = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:[.,]\d+)?(?:Z|[+-]\d\d:\d\d)$/;
 
 /** Milliseconds of Unix seconds or RFC 3339. Throws a QueryError. */
 export function timeOf(text: string): number {
-  const ms = DECIMAL.test(text)
-    ? Math.round(Number(text) * 1000)
-    : RFC3339.test(text)
-      ? Date.parse(text)
-      : Number.NaN;
+  const ms = DECIMAL.test(text) ? Math.round(Number(text) * 1000) : dateMs(text);
   if (Math.abs(ms) <= TIME_MS_MAX) return ms;
   throw badData(`cannot parse ${JSON.stringify(text)} to a valid Unix or RFC3339 timestamp`);
+}
+
+/** NaN of what is no date, such as 31 February and the hour 24, which `Date.parse` takes for others. */
+function dateMs(text: string): number {
+  const [, local] = RFC3339.exec(text) ?? [];
+  const ms = Date.parse(`${local}Z`);
+  if (Number.isNaN(ms) || !new Date(ms).toISOString().startsWith(`${local}.`)) return Number.NaN;
+  return Date.parse(text.replace(',', '.'));
 }
 
 /** The time of an instant query; now, to the second, if it says none. */

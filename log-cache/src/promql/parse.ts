@@ -16,7 +16,7 @@ import type { Expr, Matching, TimeShift } from './ast.ts';
 import { check } from './check.ts';
 import { checkDepth, checkParentheses, DEPTH_MAX, TOO_DEEP } from './depth.ts';
 import { Mistake, ParseError } from './errors.ts';
-import { parseDuration, parseNumber, StringError, unquote } from './literals.ts';
+import { numberMistake, parseDuration, parseNumber, StringError, unquote } from './literals.ts';
 import { PatternSizes } from './matcher.ts';
 import type { Postfix } from './postfix.ts';
 import { type Item, isOperator, type Operator, putTogether } from './precedence.ts';
@@ -148,8 +148,9 @@ class Builder {
     const number = parseNumber(text);
     if (number !== undefined) return number;
     const ms = parseDuration(text);
-    if (ms === undefined) throw new Mistake(from, `not a valid duration string: "${text}"`);
-    return ms / 1000;
+    if (ms !== undefined) return ms / 1000;
+    if (/^0x|^[\d._e+-]+$/i.test(text)) throw new Mistake(from, numberMistake(text));
+    throw new Mistake(from, `not a valid duration string: "${text}"`);
   }
 
   #operand(node: SyntaxNode, children: readonly SyntaxNode[]): Expr {
@@ -270,7 +271,7 @@ class Builder {
     if (/^end\b/i.test(text)) return 'end';
     const sign = text.startsWith('-') ? -1 : 1;
     const start = (node?.from ?? 0) + (/^[+-]\s*/.exec(text)?.[0].length ?? 0);
-    return sign * this.#numberIn(start, node?.to ?? 0) * 1000;
+    return sign * this.#numberIn(start, node?.to ?? 0);
   }
 
   #durationMs(node: SyntaxNode): number {

@@ -2,13 +2,14 @@
 
 import type { Expr, MatrixSelector, Subquery, TimeShift, VectorSelector } from './ast.ts';
 import { Mistake } from './errors.ts';
-import { plainNumber } from './format.ts';
+import { shortNumber } from './quote.ts';
 
 /** `at` is where its own part of the text begins, `to` where all ends. */
 export type Postfix = { readonly at: number; readonly to: number } & (
   | { readonly type: 'range'; readonly rangeMs: number }
   | { readonly type: 'subquery'; readonly rangeMs: number; readonly stepMs: number | undefined }
   | { readonly type: 'offset'; readonly offsetMs: number }
+  /** In seconds. */
   | { readonly type: 'at'; readonly time: NonNullable<TimeShift['at']> }
 );
 
@@ -62,9 +63,10 @@ function shifted(
   throw new Mistake(expr, `${modifier} ${NOWHERE}`);
 }
 
+/** In milliseconds, of what is written in seconds. */
 function timeOf(time: NonNullable<TimeShift['at']>, expr: Expr): NonNullable<TimeShift['at']> {
   if (typeof time !== 'number') return time;
-  if (Math.abs(time) < TIME_MS_MAX) return Math.round(time);
-  const seconds = Number.isFinite(time) ? (time / 1000).toFixed(6) : plainNumber(time);
-  throw new Mistake(expr, `timestamp out of bounds for @ modifier: ${seconds}`);
+  if (Math.abs(time * 1000) < TIME_MS_MAX) return Math.round(time * 1000);
+  const text = Number.isInteger(time) ? `${BigInt(time)}.000000` : shortNumber(time);
+  throw new Mistake(expr, `timestamp out of bounds for @ modifier: ${text}`);
 }

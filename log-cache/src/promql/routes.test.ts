@@ -123,6 +123,17 @@ for (const [path, error] of [
     'query?query=1&time=2024-05-01T12:00:00',
     'cannot parse "2024-05-01T12:00:00" to a valid Unix or RFC3339 timestamp',
   ],
+  ...[
+    '2023-02-31T00:00:00Z',
+    '2023-02-29T00:00:00Z',
+    '2023-01-01T24:00:00Z',
+    '2023-13-01T00:00:00Z',
+    '2023-01-01T00:00:60Z',
+    '2023-01-01T00:00:00-24:30',
+  ].map((time): [string, string] => [
+    `query?query=1&time=${time}`,
+    `cannot parse "${time}" to a valid Unix or RFC3339 timestamp`,
+  ]),
   ['query_range?query=1&start=0&end=1', `couldn't parse step: cannot parse "" to a valid step`],
   [
     'query_range?query=1&start=x&end=1&step=1',

@@ -7,6 +7,7 @@ import { Mistake } from './errors.ts';
 import { StringError, unquote } from './literals.ts';
 import { Matcher, type MatchOp, type PatternSizes } from './matcher.ts';
 import { METRIC_NAME, sanitised } from './names.ts';
+import { mistakeAt } from './tokens.ts';
 
 export function selectorOf(text: string, node: SyntaxNode, sizes: PatternSizes): VectorSelector {
   const { from, to } = node;
@@ -22,7 +23,12 @@ export function selectorOf(text: string, node: SyntaxNode, sizes: PatternSizes):
     name = value;
   };
 
-  if (identifier !== null) setName(text.slice(identifier.from, identifier.to));
+  if (identifier !== null) {
+    const word = text.slice(identifier.from, identifier.to);
+    // The one operator that is no name either, for Prometheus.
+    if (word.toLowerCase() === 'atan2') throw mistakeAt(text, identifier.from);
+    setName(word);
+  }
   for (let child = braces?.firstChild; child; child = child.nextSibling) {
     if (child.name === 'QuotedLabelName') setName(stringOf(text, child));
     else if (child.name.endsWith('LabelMatcher')) {

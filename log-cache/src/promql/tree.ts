@@ -20,11 +20,12 @@ interface Counting {
 const strict = parser.configure({ strict: true });
 
 export function treeOf(text: string): SyntaxNode {
-  // The grammar doesn't know the old name of double_exponential_smoothing, nor numbers like `5.`: it
-  // gets others of the same length. What they are is read from the text itself.
+  // The grammar doesn't know the old name of double_exponential_smoothing, nor numbers like `5.`,
+  // `5.e3` and `0X5`: it gets others of the same length. What they are is read from the text itself.
   const known = text
     .replaceAll(/\bholt_winters(?=\s*\()/g, 'day_of_month')
-    .replaceAll(/(?<![\w.])(\d+)\.(?![\w.])/g, '$10');
+    .replaceAll(/(?<![\w.])(\d+)\.(?=(?:e[+-]?\d+)?(?![\w.]))/gi, '$10')
+    .replaceAll(/(?<![\w.])0X(?=[\da-fA-F])/g, '0x');
   try {
     const parse = strict.startParse(known) as PartialParse & Counting;
     let reductions = 0;

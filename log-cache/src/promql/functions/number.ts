@@ -34,8 +34,12 @@ export const NUMBER_FUNCTIONS: Readonly<Record<string, NumberFunction>> = {
   round: (value, toNearest) => Math.floor(value * (1 / toNearest) + 0.5) / (1 / toNearest),
 };
 
-/** Of a time in seconds since 1970, in UTC. */
-export const DATE_FUNCTIONS: Readonly<Record<string, (date: Date) => number>> = {
+/** The calendar begins anew after 400 years. */
+const ERA_SECONDS = 12_622_780_800;
+const ERA_YEARS = 400;
+const DAY_MS = 86_400_000;
+
+const CALENDAR: Readonly<Record<string, (date: Date) => number>> = {
   minute: (date) => date.getUTCMinutes(),
   hour: (date) => date.getUTCHours(),
   day_of_week: (date) => date.getUTCDay(),
@@ -45,13 +49,29 @@ export const DATE_FUNCTIONS: Readonly<Record<string, (date: Date) => number>> = 
   days_in_month: (date) =>
     new Date(Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1, 0)).getUTCDate(),
   month: (date) => date.getUTCMonth() + 1,
-  year: (date) => date.getUTCFullYear(),
 };
 
-const DAY_MS = 86_400_000;
+/** Of a time in seconds since 1970, in UTC; NaN of what is none, or more than 64 bits can tell. */
+export const DATE_FUNCTIONS: Readonly<Record<string, (seconds: number) => number>> = {
+  ...Object.fromEntries(
+    Object.entries(CALENDAR).map(([name, of]) => [name, (seconds: number) => of(dateOf(seconds))]),
+  ),
+  year: (seconds) => dateOf(seconds).getUTCFullYear() + eraOf(seconds) * ERA_YEARS,
+};
 
-export function dateOf(seconds: number): Date {
-  return new Date(Math.trunc(seconds) * 1000);
+/** The same day in the era of 1970, since no Date is later than 275760. */
+function dateOf(seconds: number): Date {
+  if (!(Math.abs(seconds) < 2 ** 63)) return new Date(Number.NaN);
+  return new Date(withinEra(seconds) * 1000);
+}
+
+function withinEra(seconds: number): number {
+  const rest = Math.trunc(seconds) % ERA_SECONDS;
+  return rest < 0 ? rest + ERA_SECONDS : rest;
+}
+
+function eraOf(seconds: number): number {
+  return Math.round((Math.trunc(seconds) - withinEra(seconds)) / ERA_SECONDS);
 }
 
 /** What an arithmetic or comparing operator makes of two numbers; a comparison is 1 or 0. */
