@@ -4,7 +4,7 @@
  * One of ours applies them before its limit, and says so. The original's passes over what it doesn't
  * know and answers with anything: then its history is read page by page and filtered here, up to
  * PAGES_MAX pages, for each costs such a node some 25 CPU-ms. What lies beyond them is not searched,
- * and the answer is said not to be whole.
+ * nor, descending, what lies before 1970, and the answer is said not to be whole.
  */
 
 import {
@@ -53,7 +53,9 @@ export async function readFrom(
   for (let pages = 1; ; pages += 1) {
     const next = search.take(found, page);
     if (next === undefined) return { batch: search.result(), isWhole: true, unreachable };
-    if (pages === PAGES_MAX) return { batch: search.result(), isWhole: false, unreachable };
+    // An end of 0 is now, so what came before it can't be asked for.
+    const isLast = pages === PAGES_MAX || (page.descending && next.endTime === 0n);
+    if (isLast) return { batch: search.result(), isWhole: false, unreachable };
     page = next;
     ({ batch: found } = await client.ask(page, options));
   }
@@ -88,6 +90,7 @@ class PagedSearch {
     }
     if (page.count < asked.limit) return undefined;
     const end = joinTime(page.timeHigh[page.count - 1] ?? 0, page.timeLow[page.count - 1] ?? 0);
+    if (descending && end <= asked.startTime) return undefined;
     const bounds = descending ? { endTime: end } : { startTime: end + 1n };
     return { ...asked, ...bounds, limit: BigInt(PAGE_COUNT) };
   }

@@ -63,6 +63,19 @@ test('searches what one of the original’s gives, and says when there may be mo
   t.deepEqual([last.batch.count, last.unreachable], [0, [address]]);
 });
 
+test('searches one of the original’s backwards to 1970, and says when there may be more', async (t) => {
+  const original = new OriginalNode();
+  const address = await listening(t, original);
+  const reader = new NodeReader({ client: plainClient(t, address), address });
+  original.kept.push(...[-1, 0, 1, 2].map((n) => line(OF_NODE_1, n)));
+  const backwards = { contains: 'line 2', limit: 3n, descending: true };
+  const all = await reader.read(readRequest(OF_NODE_1, backwards));
+  t.deepEqual([numbers(all.batch), all.unreachable], [[2], []]);
+  const older = await reader.read(readRequest(OF_NODE_1, { ...backwards, startTime: -5n }));
+  t.deepEqual([numbers(older.batch), older.unreachable], [[2], [address]]);
+  t.is(original.requests.length, 2);
+});
+
 test('a tail goes on without loss or repeat at a node that was away', async (t) => {
   const started = await cluster(t, { az1: 1 });
   const [node] = started.nodes;
