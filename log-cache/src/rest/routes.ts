@@ -22,20 +22,21 @@ import { status } from '@grpc/grpc-js';
 import type { Metrics } from '@standpipe/plumbing';
 import { JsonWriter } from '@standpipe/protos';
 import type { Context, Middleware } from 'koa';
-import { clientOf, isVisible, viewOf, visible } from '../access/view.ts';
-import { AnswersInFlight, type Hold } from '../answers-in-flight.ts';
+import { clientOf, isVisible, viewOf } from '../access/view.ts';
+import { AnswersInFlight } from '../answers-in-flight.ts';
 import { EnvelopeFilter } from '../envelope-filter.ts';
 import { writtenOnce } from '../meta-bytes.ts';
-import { partialHeader } from '../partial.ts';
 import type { Querier } from '../promql/querier.ts';
 import { answerPromQl, isPromQlPath } from '../promql/routes.ts';
-import { type MetaResult, ReadError, type Reader } from '../reader.ts';
+import { ReadError, type Reader } from '../reader.ts';
 import type { Tails } from '../tail/tail.ts';
+import { answer, answerResult } from './answer.ts';
 import { Compression } from './compression.ts';
 import { placesOf } from './event-id.ts';
 import { readForm } from './form.ts';
 import { errorBody, infoBody, metaBody, promQlErrorBody, proxyMetaBody, readBody } from './json.ts';
-import { metaParams, readParams, sourceIdOf, tailParams } from './params.ts';
+import { answerMeta, answerProxyMeta } from './meta.ts';
+import { readParams, sourceIdOf, tailParams } from './params.ts';
 import { cleanPath, redirect } from './paths.ts';
 import { httpStatusOf } from './status.ts';
 import { answerTail } from './tail.ts';
@@ -71,7 +72,6 @@ const ROOT = '/api/v1';
 const READ = `${ROOT}/read`;
 const TAIL = `${ROOT}/tail`;
 const OLD_ROOT = '/v1';
-const JSON_TYPE = 'application/json';
 
 export function logCacheRoutes(reader: Reader, options: LogCacheRoutesOptions = {}): Middleware {
   const { version = VERSION_DEFAULT, uptimeSeconds = uptime, tails, querier } = options;
@@ -197,55 +197,6 @@ function answerBadPath(ctx: Context): void {
   ctx.body = '400 Bad Request';
 }
 
-interface MetaOptions {
-  readonly reader: Reader;
-  readonly compression: Compression;
-  readonly answers: AnswersInFlight;
-  readonly bodyOf: typeof metaBody;
-}
-
-async function answerMeta(
-  ctx: Context,
-  { reader, compression, answers, bodyOf }: MetaOptions,
-): Promise<void> {
-  const hold = answers.beginWith(ctx.res);
-  const timeoutMs = timeoutOf(ctx.get('Grpc-Timeout'));
-  const { localOnly } = metaParams(await readForm(ctx));
-  const { sources, unreachable } = await answerOf(ctx, timeoutMs, () => reader.meta(localOnly));
-  const body = await visibleBody(ctx, sources, { bodyOf, hold });
-  await answerResult(ctx, { body, unreachable, compression, hold });
-}
-
-/** What the request may see. All of it is one body for all, which counts once it is sent. */
-async function visibleBody(
-  ctx: Context,
-  sources: MetaResult['sources'],
-  { bodyOf, hold }: Pick<MetaOptions, 'bodyOf'> & { readonly hold: Hold },
-): Promise<Buffer> {
-  const shown = visible(sources, viewOf(ctx));
-  const body = await bodyOf(shown);
-  if (shown !== sources) hold.resize(body.length);
-  return body;
-}
-
-/** The auth proxy looks at no method and no parameter, and tells no reason. */
-async function answerProxyMeta(
-  ctx: Context,
-  { reader, compression, answers, bodyOf }: MetaOptions,
-): Promise<void> {
-  const hold = answers.beginWith(ctx.res);
-  try {
-    const { sources, unreachable } = await reader.meta(false);
-    const body = await visibleBody(ctx, sources, { bodyOf, hold });
-    await answerCounted(ctx, { body, unreachable, compression, hold });
-    ctx.set('Content-Type', 'text/plain; charset=utf-8'); // What Go makes of it.
-  } catch (error) {
-    if (!(error instanceof ReadError)) throw error;
-    ctx.body = null; // Which Koa makes 204, unless the status is said afterwards.
-    ctx.status = error.code === status.RESOURCE_EXHAUSTED ? 429 : 502;
-  }
-}
-
 /** Answers a call of the gRPC API: by what it gives, or by the status that it fails with. */
 async function answerCall(ctx: Context, call: () => Promise<void>): Promise<void> {
   if (!isServed(ctx)) {
@@ -260,36 +211,8 @@ async function answerCall(ctx: Context, call: () => Promise<void>): Promise<void
   }
 }
 
-interface Result {
-  readonly body: Buffer;
-  readonly unreachable: readonly string[];
-  readonly compression: Compression;
-  readonly hold: Hold;
-}
-
-async function answerResult(ctx: Context, result: Result): Promise<void> {
-  await answerCounted(ctx, result);
-  ctx.set('Grpc-Metadata-Content-Type', 'application/grpc');
-}
-
-/** Answers with what is held from here on. Throws a ReadError, if that is too much. */
-async function answerCounted(
-  ctx: Context,
-  { body, unreachable, compression, hold }: Result,
-): Promise<void> {
-  const sent = await compression.of(ctx, body, hold);
-  ctx.set(partialHeader(unreachable));
-  answer(ctx, 200, sent);
-}
-
 function answerNotFound(ctx: Context): void {
   answer(ctx, 404, errorBody(status.NOT_FOUND, 'Not Found'));
-}
-
-function answer(ctx: Context, code: number, body: Buffer): void {
-  ctx.status = code;
-  ctx.set('Content-Type', JSON_TYPE); // Not by `ctx.type`, which would add a charset.
-  ctx.body = body;
 }
 
 /** GET, and a POST that is a form and so as good as GET, if it doesn't ask for something else. */
