@@ -55,7 +55,12 @@ export function openLogCacheAccess(options: LogCacheAccessOptions): LogCacheAcce
     failures: tokenKeyFailures(metrics),
   });
   const tokens = new Tokens({ keys, clock, evictions: accessEvictions(metrics, 'tokens') });
-  const cloudController = new CloudController({ api: options.cloudController, log, metrics });
+  const cloudController = new CloudController({
+    api: options.cloudController,
+    clock,
+    log,
+    metrics,
+  });
   const permissions = new Permissions({
     cloudController,
     clock,

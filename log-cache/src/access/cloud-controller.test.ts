@@ -1,5 +1,5 @@
 import { Metrics, Outgoing } from '@standpipe/plumbing';
-import { ManualClock, type SpyLog, spyLog } from '@standpipe/plumbing/testing';
+import { eventually, ManualClock, type SpyLog, spyLog } from '@standpipe/plumbing/testing';
 import test, { type ExecutionContext } from 'ava';
 import { CloudController } from './cloud-controller.ts';
 import { Permissions } from './permissions.ts';
@@ -36,6 +36,24 @@ test('a yes is kept for its time and for its token, a no is asked again', async 
   t.false(await permissions.mayRead(OTHER, 'shop'));
   await clock.advance(1);
   t.false(await permissions.mayRead(DEV, 'shop'));
+});
+
+test('one reader asks sixteen things at a time, by whichever of his tokens, and others are not held up', async (t) => {
+  const { platform, permissions, clock, metrics } = await running(t);
+  platform.handler = () => undefined;
+  const renewed: Identity = { ...DEV, token: 'dev-token-2', digest: 'dev-2' };
+  const asked = [DEV, renewed].flatMap((reader) =>
+    Array.from({ length: 20 }, (_, n) => permissions.mayRead(reader, `app-${n}`)),
+  );
+  await eventually(() => platform.asked.length === 16);
+  void permissions.mayRead(OTHER, 'shop');
+  await eventually(() => platform.asked.length === 17);
+  t.is(platform.asked.at(-1), 'GET /v3/apps/shop');
+  await clock.advance(20_000);
+  const answers = await Promise.all(asked.slice(16, 20));
+  t.deepEqual(answers, [false, false, false, false], 'what had no turn is a no');
+  const counted = [...metrics.series()].find(({ name }) => name.endsWith('controller_failures'));
+  t.true((counted?.value ?? 0) >= 4);
 });
 
 test('those who ask the same at once share an answer', async (t) => {
@@ -92,7 +110,7 @@ for (const [href, asked] of elsewhere) {
       const isFirst = request.url?.includes('names=') === true;
       response.end(JSON.stringify({ resources: [], pagination: { next: isFirst && { href } } }));
     };
-    await cloudController.guidsByName(DEV.token, ['shop']);
+    await cloudController.guidsByName(DEV, ['shop']);
     t.deepEqual(platform.taken(), ['GET /v3/apps?names=shop&per_page=5000', `GET ${asked}`]);
   });
 }
@@ -100,7 +118,7 @@ for (const [href, asked] of elsewhere) {
 test('how long the last list of each kind took is measured in nanoseconds', async (t) => {
   const { permissions, cloudController, metrics } = await running(t);
   await permissions.sourcesOf(DEV);
-  await cloudController.guidsByName(DEV.token, ['shop']);
+  await cloudController.guidsByName(DEV, ['shop']);
   const told = [...metrics.series()].filter(({ name }) => name.startsWith('cf_auth_proxy_last'));
   t.deepEqual(
     told.map(({ name, labels, value }) => [name, labels, value > 1000]),
@@ -119,10 +137,10 @@ test('an app’s name stands for all apps that have it, and no names ask nobody'
     { guid: 'guid-2', name: 'shop' },
     { guid: 'guid-3', name: 'clock' },
   ];
-  const guids = await cloudController.guidsByName(DEV.token, ['shop', 'a&b']);
+  const guids = await cloudController.guidsByName(DEV, ['shop', 'a&b']);
   t.deepEqual([...guids], [['shop', ['guid-1', 'guid-2']]]);
   t.deepEqual(platform.taken(), ['GET /v3/apps?names=shop,a%26b&per_page=5000']);
-  t.deepEqual([...(await cloudController.guidsByName(DEV.token, []))], []);
+  t.deepEqual([...(await cloudController.guidsByName(DEV, []))], []);
   t.deepEqual(platform.taken(), []);
 });
 
@@ -137,7 +155,7 @@ for (const [what, status, body] of failures) {
     const { platform, permissions, cloudController, log, metrics } = await running(t);
     platform.handler = (_request, response) => response.writeHead(status).end(body);
     t.deepEqual(await permissions.sourcesOf(DEV), new Set());
-    t.deepEqual([...(await cloudController.guidsByName(DEV.token, ['shop']))], []);
+    t.deepEqual([...(await cloudController.guidsByName(DEV, ['shop']))], []);
     t.true(log.lines.length >= 2);
     const counted = [...metrics.series()].find(({ name }) => name.endsWith('controller_failures'));
     t.is(counted?.value, 2);
@@ -171,7 +189,7 @@ async function running(t: ExecutionContext): Promise<Running> {
   const clock = new ManualClock(NOW_MS);
   const log = spyLog();
   const metrics = new Metrics({ origin: 'test' });
-  const cloudController = new CloudController({ api, log, metrics });
+  const cloudController = new CloudController({ api, clock, log, metrics });
   const permissions = new Permissions({ cloudController, clock, metrics, keptMs: 60_000 });
   return { platform, cloudController, permissions, clock, log, metrics };
 }

@@ -5,12 +5,13 @@
  *     GET /v3/apps, /v3/service_instances                all that he may read, page after page
  *     GET /v3/apps?names=A,B                             the GUIDs of apps by their names
  *
- * Whatever goes wrong is a no, told and counted. Links to further pages are followed on Cloud
+ * Each reader has a share of what is asked at a time (questions.ts). Whatever goes wrong is a no, told and counted. Links to further pages are followed on Cloud
  * Controller's own address, whatever host they name, for PAGES_MAX pages of a list.
  */
 
 import {
   type Answer,
+  type Clock,
   type Gauge,
   type Log,
   type Metrics,
@@ -19,6 +20,8 @@ import {
 } from '@standpipe/plumbing';
 import { cloudControllerFailures, cloudControllerLatencies } from './access-metrics.ts';
 import { fieldsIn, objectOf, objectsIn } from './answers.ts';
+import { NoTurnError, Questions } from './questions.ts';
+import type { Identity } from './tokens.ts';
 
 const PER_PAGE = 5000;
 const PAGES_MAX = 200;
@@ -36,14 +39,26 @@ interface Resource {
   readonly name: string;
 }
 
+/** Who asks: by this token, and as whom. */
+type Reader = Pick<Identity, 'token' | 'subject'>;
+
+export interface CloudControllerOptions {
+  readonly api: Outgoing;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: Metrics;
+}
+
 export class CloudController {
   readonly #api: Outgoing;
+  readonly #questions: Questions;
   readonly #log: Log;
   readonly #failed: () => void;
   readonly #latencies: Readonly<Record<'apps' | 'serviceInstances' | 'appsByName', Gauge>>;
 
-  constructor(options: { readonly api: Outgoing; readonly log: Log; readonly metrics: Metrics }) {
+  constructor(options: CloudControllerOptions) {
     this.#api = options.api;
+    this.#questions = new Questions(options.clock);
     this.#log = options.log;
     const failures = cloudControllerFailures(options.metrics);
     this.#failed = () => failures.add(1);
@@ -51,22 +66,27 @@ export class CloudController {
   }
 
   /** Whether there is an app or a service instance of this id that the token's holder sees. */
-  async sees(token: string, sourceId: string): Promise<boolean> {
+  async sees(reader: Reader, sourceId: string): Promise<boolean> {
     if (!isId(sourceId)) return false;
     const id = encodeURIComponent(sourceId);
-    return (
-      (await this.#exists(token, `/v3/apps/${id}`)) ||
-      (await this.#exists(token, `/v3/service_instances/${id}`))
-    );
+    const isSeen = async (): Promise<boolean> =>
+      (await this.#exists(reader, `/v3/apps/${id}`)) ||
+      (await this.#exists(reader, `/v3/service_instances/${id}`));
+    try {
+      return await this.#questions.ask(reader.subject, isSeen);
+    } catch (error) {
+      this.#tell(error);
+      return false;
+    }
   }
 
   /** Everything that the token's holder sees; undefined, if that could not be found out. */
-  async sourcesOf(token: string): Promise<ReadonlySet<string> | undefined> {
+  async sourcesOf(reader: Reader): Promise<ReadonlySet<string> | undefined> {
     const { apps, serviceInstances } = this.#latencies;
     try {
       const lists = await Promise.all([
-        this.#list(token, `/v3/apps?per_page=${PER_PAGE}`, apps),
-        this.#list(token, `/v3/service_instances?per_page=${PER_PAGE}`, serviceInstances),
+        this.#list(reader, `/v3/apps?per_page=${PER_PAGE}`, apps),
+        this.#list(reader, `/v3/service_instances?per_page=${PER_PAGE}`, serviceInstances),
       ]);
       return new Set(lists.flat().map(({ guid }) => guid));
     } catch (error) {
@@ -77,7 +97,7 @@ export class CloudController {
 
   /** The GUIDs of the apps of these names that the token's holder sees; of several, all. */
   async guidsByName(
-    token: string,
+    reader: Reader,
     names: readonly string[],
   ): Promise<ReadonlyMap<string, readonly string[]>> {
     const guids = new Map<string, string[]>();
@@ -85,8 +105,10 @@ export class CloudController {
     if (names.length === 0 || wanted.length > NAMES_LENGTH_MAX) return guids;
     try {
       const path = `/v3/apps?names=${wanted}&per_page=${PER_PAGE}`;
-      for (const { name, guid } of await this.#list(token, path, this.#latencies.appsByName)) {
-        guids.set(name, [...(guids.get(name) ?? []), guid]);
+      for (const { name, guid } of await this.#list(reader, path, this.#latencies.appsByName)) {
+        const known = guids.get(name);
+        if (known === undefined) guids.set(name, [guid]);
+        else known.push(guid);
       }
     } catch (error) {
       this.#tell(error);
@@ -94,22 +116,26 @@ export class CloudController {
     return guids;
   }
 
-  async #exists(token: string, path: string): Promise<boolean> {
+  async #exists(reader: Reader, path: string): Promise<boolean> {
     try {
-      return (await this.#get(token, path)).status === 200;
+      return (await this.#get(reader, path)).status === 200;
     } catch (error) {
       this.#tell(error);
       return false;
     }
   }
 
-  async #list(token: string, path: string, latency: Gauge): Promise<Resource[]> {
+  #list(reader: Reader, path: string, latency: Gauge): Promise<Resource[]> {
+    return this.#questions.ask(reader.subject, () => this.#pages(reader, path, latency));
+  }
+
+  async #pages(reader: Reader, path: string, latency: Gauge): Promise<Resource[]> {
     const started = performance.now();
     const resources: Resource[] = [];
     let next: string | undefined = path;
     for (let page = 0; next !== undefined; page += 1) {
       if (page === PAGES_MAX) throw new CloudControllerError(`${path} has no end`);
-      const { status, body }: Answer = await this.#get(token, next);
+      const { status, body }: Answer = await this.#get(reader, next);
       if (status !== 200) throw new CloudControllerError(`${path} was answered with ${status}`);
       const read = pageIn(body);
       if (read === undefined) throw new CloudControllerError(`${path} gave no list`);
@@ -120,16 +146,20 @@ export class CloudController {
     return resources;
   }
 
-  #get(token: string, path: string): Promise<Answer> {
+  #get({ token }: Reader, path: string): Promise<Answer> {
     return this.#api.ask({ method: 'GET', path, headers: { Authorization: `bearer ${token}` } });
   }
 
   #tell(error: unknown): void {
-    if (!(error instanceof OutgoingError) && !(error instanceof CloudControllerError)) throw error;
+    if (!isExpected(error)) throw error;
     this.#failed();
     const text = 'Cloud Controller did not say what somebody may read';
     this.#log.limited('cloud-controller', 'warn', { reason: error.message }, text);
   }
+}
+
+function isExpected(error: unknown): error is Error {
+  return [OutgoingError, CloudControllerError, NoTurnError].some((kind) => error instanceof kind);
 }
 
 /** Nothing that would be another path: those of lists are answered to everybody. */

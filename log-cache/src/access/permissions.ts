@@ -64,11 +64,11 @@ export class Permissions {
     });
   }
 
-  async mayRead({ isAdmin, token, digest }: Identity, sourceId: string): Promise<boolean> {
-    if (isAdmin) return true;
-    const key = rightOf(digest, sourceId);
+  async mayRead(reader: Identity, sourceId: string): Promise<boolean> {
+    if (reader.isAdmin) return true;
+    const key = rightOf(reader.digest, sourceId);
     if (this.#allowed.get(key) === true) return true;
-    const sees = await this.#once(key, () => this.#cloudController.sees(token, sourceId));
+    const sees = await this.#once(key, () => this.#cloudController.sees(reader, sourceId));
     if (sees) this.#allowed.set(key, true);
     return sees;
   }
@@ -86,25 +86,24 @@ export class Permissions {
   }
 
   /** All that somebody may read; undefined is everything. What can't be found out is nothing. */
-  async sourcesOf({ isAdmin, token, digest }: Identity): Promise<ReadonlySet<string> | undefined> {
-    if (isAdmin) return undefined;
+  async sourcesOf(reader: Identity): Promise<ReadonlySet<string> | undefined> {
+    if (reader.isAdmin) return undefined;
+    const { digest } = reader;
     const known = this.#lists.get(digest);
     if (known !== undefined) return known;
-    const listed = await this.#once(digest, () => this.#cloudController.sourcesOf(token));
+    const listed = await this.#once(digest, () => this.#cloudController.sourcesOf(reader));
     if (listed !== undefined) this.#lists.set(digest, listed);
     return listed ?? NOTHING;
   }
 
   /** The GUIDs of the apps of these names that somebody sees, and so may read; of several, all. */
-  async guidsByName(
-    { isAdmin, token, digest }: Identity,
-    names: readonly string[],
-  ): Promise<GuidsByName> {
+  async guidsByName(reader: Identity, names: readonly string[]): Promise<GuidsByName> {
+    const { digest, isAdmin } = reader;
     if (names.length === 0) return NOBODY;
     const key = `${digest} names ${digestOf(names)}`;
     const known = this.#names.get(key);
     if (known !== undefined) return known;
-    const found = await this.#once(key, () => this.#cloudController.guidsByName(token, names));
+    const found = await this.#once(key, () => this.#cloudController.guidsByName(reader, names));
     this.#names.set(key, found);
     if (!isAdmin) {
       for (const guid of [...found.values()].flat()) this.#allowed.set(rightOf(digest, guid), true);
