@@ -103,7 +103,7 @@ export function createLogCache(options: LogCacheOptions): LogCache {
   const local = new LocalReader({ store, metrics, answers });
   const clients = new Clients({ tls, readDeadlineMs: options.readDeadlineMs });
   const reader = new ClusterReader({ clients, log, local, answers });
-  const localSeries = new LocalSeries(store);
+  const localSeries = new LocalSeries(store, metrics);
   const series = new ClusterSeries({ clients, log, local: localSeries });
   const budget = new SampleBudget(QUERY_SAMPLES_MAX);
   const timeoutMs = options.queryTimeoutMs ?? QUERY_TIMEOUT_MS_DEFAULT;

@@ -126,7 +126,10 @@ function sourceMetrics(metrics: Metrics, store: StoreFigures): void {
 }
 
 export function egressMetric(metrics: Metrics): Counter {
-  return metrics.counter('log_cache_egress', 'Envelopes that the store returned to readers.');
+  return metrics.counter(
+    'log_cache_egress',
+    'Envelopes that the store returned to readers, PromQL among them.',
+  );
 }
 
 export function peerDropped(metrics: Metrics, nodeIndex: number): Counter {

@@ -45,6 +45,8 @@ export class Collector {
   readonly kinds: number;
   /** How many samples there are. */
   count = 0;
+  /** How many shown envelopes were read: those of a kind and time that may have samples. */
+  readCount = 0;
   /** Steps of work that matching took, and making series. */
   #extraWork = 0;
   readonly #matchers: readonly Matcher[];
@@ -92,6 +94,7 @@ export class Collector {
   /** The same for the envelope that a cursor shows. */
   addShown(cursor: Cursor, timeMs: number): void {
     if (!this.#canHave(cursor.kind, timeMs)) return;
+    this.readCount += 1;
     this.#addBody(this.#outsides.at(cursor), cursor.kind, timeMs);
   }
 

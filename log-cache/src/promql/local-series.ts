@@ -2,11 +2,14 @@
  * The series of a node's own store.
  *
  * Envelopes are read where they lie (collector.ts). A source is walked in pieces of a few
- * milliseconds; what is put meanwhile may or may not be seen.
+ * milliseconds; what is put meanwhile may or may not be seen. What is read counts as egress, as what
+ * is returned to other readers does.
  */
 
+import type { Counter, Metrics } from '@standpipe/plumbing';
 import { splitTime } from '@standpipe/protos';
 import type { Cursor } from '../cursor.ts';
+import { egressMetric } from '../metrics.ts';
 import type { Store } from '../store.ts';
 import { Collector } from './collector.ts';
 import { SOURCE_ID } from './names.ts';
@@ -20,34 +23,45 @@ const NANOSECONDS_PER_MS = 1_000_000n;
 const INT64_MAX = 2n ** 63n - 1n;
 const INT64_MIN = -(2n ** 63n);
 
+interface Walked {
+  readonly selection: Selection;
+  readonly collector: Collector;
+  readonly pace: Pace;
+}
+
 export class LocalSeries implements SeriesSource {
   readonly #store: Store;
+  readonly #egress: Counter;
 
-  constructor(store: Store) {
+  constructor(store: Store, metrics: Metrics) {
     this.#store = store;
+    this.#egress = egressMetric(metrics);
   }
 
   async select(selection: Selection, pace: Pace): Promise<Selected> {
     const collector = new Collector(selection);
+    try {
+      await this.#walkSources({ selection, collector, pace });
+    } finally {
+      // Also of a query that is given up: it was read.
+      this.#egress.add(collector.readCount);
+    }
+    return { series: await collector.take(pace), unreachable: [] };
+  }
+
+  async #walkSources(into: Walked): Promise<void> {
+    const { selection, pace } = into;
     const matchers = selection.matchers.filter(({ name }) => name === SOURCE_ID);
     for (const id of sourcesOf(selection) ?? this.#store.sourceIds()) {
       const isAsked = matchers.every((matcher) => matcher.matches(id));
       const work = matchers.reduce((sum, matcher) => sum + matcher.takeWork(), WORK_PER_ENVELOPE);
       if (pace.isDue(work)) await pace.pause();
       if (!isAsked) continue;
-      await this.#walk(id, { selection, collector, pace });
+      await this.#walk(id, into);
     }
-    return { series: await collector.take(pace), unreachable: [] };
   }
 
-  async #walk(
-    id: string,
-    into: {
-      readonly selection: Selection;
-      readonly collector: Collector;
-      readonly pace: Pace;
-    },
-  ): Promise<void> {
+  async #walk(id: string, into: Walked): Promise<void> {
     const { selection, collector, pace } = into;
     const { endMs } = selection;
     let cursor = this.#store.cursor(id);

@@ -163,5 +163,5 @@ function querierOf(series: readonly OracleSeries[]): Querier {
     }));
     store.put(batchOf(envelopes as Parameters<typeof batchOf>[0]));
   }
-  return new Querier({ source: new LocalSeries(store), metrics });
+  return new Querier({ source: new LocalSeries(store, metrics), metrics });
 }

@@ -69,7 +69,7 @@ function querierOf(instances: number, isShuffled: boolean): Querier {
     scanBatch(encodeBatch([...envelopes, ...logs]), batch);
     store.put(batch);
   }
-  return new Querier({ source: new LocalSeries(store), metrics });
+  return new Querier({ source: new LocalSeries(store, metrics), metrics });
 }
 
 function print(name: string, cpuMs: number): void {

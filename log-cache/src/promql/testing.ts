@@ -82,7 +82,7 @@ export function testQuerier(options: Partial<QuerierOptions> = {}): TestQuerier 
   const metrics = new Metrics({ origin: 'test' });
   const store = new Store({ memoryLimitBytes: 64 * 2 ** 20, metrics });
   const querier = new Querier({
-    source: new LocalSeries(store),
+    source: new LocalSeries(store, metrics),
     metrics,
     timeoutMs: TIMEOUT_MS,
     ...options,
