@@ -142,6 +142,20 @@ test('a source that has nothing to do with the query is not seen', async (t) => 
   t.deepEqual(await ask('sum(x)', NOW, { sources: new Set() }), []);
 });
 
+test('what an expression matches and the asker may not see stays hidden', async (t) => {
+  const { put, ask } = testQuerier();
+  for (const source of ['a.b', 'axb', 'c']) put(gaugeAt(NOW, { x: 1 }, { source }));
+  const [dotted, mine] = ['x{source_id=~"a.b|c"}', { sources: new Set(['a.b', 'c']) }];
+  t.is((await ask(dotted, NOW)).length, 3);
+  t.deepEqual(await ask(dotted, NOW, mine), ['{source_id="a.b"} 1', '{source_id="c"} 1']);
+  t.deepEqual(await ask('sum(x{source_id=~"a\\\\.b|axb"})', NOW, mine), ['{} 1']);
+});
+
+test('what reads nothing has an answer for whoever may see nothing', async (t) => {
+  const { ask } = testQuerier();
+  t.deepEqual(await ask('vector(1+1)', NOW, { sources: new Set() }), ['{} 2']);
+});
+
 test('years without a line of logs are too much to fill, and are told so', async (t) => {
   const budget = new SampleBudget(1_000_000);
   const { put, ask } = testQuerier({ budget });

@@ -103,8 +103,8 @@ export function sourcesOf({ matchers, sources }: Selection): readonly string[] |
     .filter(({ name }) => name === SOURCE_ID)
     .map(({ literals }) => literals)
     .filter((literals) => literals !== undefined);
-  if (sources !== undefined) lists.push([...sources]);
-  const [first, ...others] = lists;
+  const [first = sources, ...others] = lists;
   if (first === undefined) return undefined;
-  return [...new Set(first)].filter((id) => others.every((ids) => ids.includes(id)));
+  const isIn = (id: string): boolean => others.every((ids) => ids.includes(id));
+  return [...new Set(first)].filter((id) => sources?.has(id) !== false && isIn(id));
 }
