@@ -7,12 +7,13 @@ import { failed } from './errors.ts';
 import type { Evaluator } from './evaluate.ts';
 import { plainNumber } from './format.ts';
 import { quantile } from './functions/sums.ts';
-import { LABELS_WORK, sortInTurns } from './in-turns.ts';
+import { LABELS_WORK, mapInTurns, sortInTurns, workOfLabels } from './in-turns.ts';
 import type { Labels } from './labels.ts';
-import { isLabelName, METRIC_NAME } from './names.ts';
+import { isLabelName } from './names.ts';
 import { quoted, shortNumber } from './quote.ts';
-import { type Grid, mapRows, Row } from './rows.ts';
+import { type Grid, Row } from './rows.ts';
 import { sampleOffset } from './sample-offset.ts';
+import { withScalars } from './scalars.ts';
 import type { Pace } from './series.ts';
 
 /** What the values of a group come to; there is at least one. */
@@ -32,21 +33,26 @@ const REDUCTIONS: Readonly<Record<string, Reduce>> = {
   quantile: (values, q) => quantile(q, values),
 };
 
+const NO_PARAM = new Float64Array(0);
+
 interface Group {
   readonly labels: Labels;
   readonly rows: Row[];
 }
 
 export async function aggregate(on: Evaluator, expr: Aggregate, grid: Grid): Promise<Row[]> {
-  const isNumber = expr.param !== undefined && expr.op !== 'count_values';
-  const [rows, param] = await Promise.all([
-    on.rows(expr.expr, grid),
-    isNumber ? on.scalar(expr.param, grid) : new Float64Array(grid.count),
-  ]);
+  const params = expr.param === undefined || expr.op === 'count_values' ? [] : [expr.param];
+  const asked = on.rows(expr.expr, grid);
+  const [rows, [param = NO_PARAM]] = await withScalars(on, grid, asked, params);
   if (expr.op === 'count_values') return countValues(on, expr, grid, rows);
   const groups = await groupsOf(on, rows, (labels) => groupLabels(labels, expr));
   const reduce = REDUCTIONS[expr.op];
-  if (reduce === undefined) return choose(on, expr.op, param, groups);
+  if (reduce === undefined) {
+    const chosen = await choose(on, expr.op, param, groups);
+    on.release(rows);
+    on.releaseScalar(param);
+    return chosen;
+  }
 
   const results: Row[] = [];
   for (const group of groups) {
@@ -61,11 +67,12 @@ export async function aggregate(on: Evaluator, expr: Aggregate, grid: Grid): Pro
     if (!row.isEmpty) results.push(row);
   }
   on.release(rows);
+  on.releaseScalar(param);
   return results;
 }
 
 function groupLabels(labels: Labels, { without, grouping }: Aggregate): Labels {
-  return without ? labels.without([...grouping, METRIC_NAME]) : labels.only(grouping);
+  return without ? labels.nameless.without(grouping) : labels.only(grouping);
 }
 
 async function groupsOf(
@@ -75,7 +82,7 @@ async function groupsOf(
 ): Promise<readonly Group[]> {
   const groups = new Map<string, Group>();
   for (const row of rows) {
-    if (on.pace.isDue(LABELS_WORK)) await on.pace.pause();
+    if (on.pace.isDue(workOfLabels(row.labels))) await on.pace.pause();
     const labels = labelsOf(row.labels);
     const group = groups.get(labels.key);
     if (group) group.rows.push(row);
@@ -177,7 +184,8 @@ async function choose(
   const isTop = op === 'topk';
   for (const { rows } of groups) {
     const empty = ({ labels }: Row): Row => Row.empty(labels, param.length);
-    const chosen = on.hold(await mapRows(on.pace, rows, empty));
+    const workOf = ({ labels }: Row): number => workOfLabels(labels);
+    const chosen = on.hold(await mapInTurns(on.pace, rows, workOf, empty));
     for (let step = 0; step < param.length; step += 1) {
       const indexes = [...rows.keys()].filter((index) => rows[index]?.has(step));
       const at = { indexes, step, param: param[step] as number };

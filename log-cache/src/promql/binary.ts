@@ -1,24 +1,20 @@
 /**
- * Binary operations. Series of both sides are brought together by their labels once; which of them
- * are there, and so what is a pair and what is ambiguous, is decided at each step.
+ * Binary operations, a chain of them from left to right.
  *
- *     a + b - c   ──▶   ((a + b) - c), from left to right
+ *     a + b - c   ──▶   ((a + b) - c)
  *
  * Operands are often other nodes' series, so the next AHEAD_MAX of a chain are fetched and evaluated
  * beside the one that is waited for. Never more: a long chain holds few of its values at a time.
  */
 
 import { type Binary, COMPARISONS, type Expr, type Matching, SET_OPERATORS } from './ast.ts';
-import { failed, type QueryError } from './errors.ts';
 import type { Evaluator, Value } from './evaluate.ts';
 import { OPERATORS } from './functions/number.ts';
-import { LABELS_WORK, startAhead, workOfLabels } from './in-turns.ts';
-import { holdLabels } from './label-room.ts';
-import type { Labels } from './labels.ts';
-import { METRIC_NAME } from './names.ts';
-import { type Grid, mapRows, merged, presentAt, Row } from './rows.ts';
-import type { Pace } from './series.ts';
+import { startAhead } from './in-turns.ts';
+import { groupOf, type Operate, pairwise } from './pairs.ts';
+import { type Grid, merged, Row } from './rows.ts';
 import { setOperation } from './set-operation.ts';
+import { inPieces, mapSteps } from './steps.ts';
 
 const NO_MATCHING: Matching = {
   card: 'one-to-one',
@@ -27,12 +23,6 @@ const NO_MATCHING: Matching = {
   include: [],
   isGrouped: false,
 };
-
-const MANY =
-  'multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)';
-const AMBIGUOUS = 'multiple matches for labels: grouping labels must ensure unique matches';
-
-type Operate = (a: number, b: number) => number;
 
 /** Set operators have rows to do with, not numbers. */
 const NONE: Operate = () => Number.NaN;
@@ -78,164 +68,51 @@ async function operated(
     return { type: 'vector', rows: result };
   }
   if (left.type === 'scalar' && right.type === 'scalar') {
-    const values = left.values.map((value, step) => operate(value, right.values[step] as number));
-    return { type: 'scalar', values };
-  }
-  const rows = left.type === 'vector' ? left.rows : right.type === 'vector' ? right.rows : [];
-  const scalar = left.type === 'scalar' ? left.values : right.type === 'scalar' ? right.values : [];
-  const isSwapped = left.type === 'scalar';
-  const made = await mapRows(on.pace, rows, (row) =>
-    withScalar(row, expr, { scalar, operate, isSwapped }),
-  );
-  return { type: 'vector', rows: await merged(on.pace, made) };
-}
-
-function withScalar(
-  row: Row,
-  { op, bool }: Binary,
-  by: {
-    readonly scalar: ArrayLike<number>;
-    readonly operate: Operate;
-    /** Whether the scalar stands on the left. */
-    readonly isSwapped: boolean;
-  },
-): Row {
-  const isFilter = COMPARISONS.has(op) && !bool;
-  const labels = isFilter ? row.labels : row.labels.nameless;
-  const count = row.values.length;
-  const result = Row.empty(labels, count);
-  for (let step = 0; step < count; step += 1) {
-    if (!row.has(step)) continue;
-    const value = row.at(step);
-    const scalar = by.scalar[step] as number;
-    const made = by.isSwapped ? by.operate(scalar, value) : by.operate(value, scalar);
-    if (!isFilter) result.set(step, made);
-    else if (made === 1) result.set(step, value);
-  }
-  return result;
-}
-
-/** What a row's labels have in common with those of the other side. */
-function groupOf(labels: Labels, { on, labels: names }: Matching): Labels {
-  return on ? labels.only(names) : labels.without([...names, METRIC_NAME]);
-}
-
-interface Sides {
-  readonly left: readonly Row[];
-  readonly right: readonly Row[];
-  readonly matching: Matching;
-  readonly operate: Operate;
-  readonly grid: Grid;
-}
-
-async function pairwise(on: Evaluator, expr: Binary, sides: Sides): Promise<Row[]> {
-  const { matching, grid } = sides;
-  const isSwapped = matching.card === 'one-to-many';
-  // `many` may have several of one signature, if the query says so; `one` never.
-  const many = isSwapped ? sides.right : sides.left;
-  const ones = await bySignature(on, isSwapped ? sides.left : sides.right, matching);
-  const isFilter = COMPARISONS.has(expr.op) && !expr.bool;
-  const included = matching.include.length;
-  const results: Row[] = [];
-  const manyRows = await bySignature(on, many, matching);
-  let others: Uint8Array | undefined;
-  for (const [signature, candidates] of ones) {
-    if (candidates.length > 1) {
-      others ??= await presentAt(on.pace, many, grid.count);
-      await rejectDuplicates(on.pace, candidates, { others, matching, isSwapped });
-    }
-    const partners = manyRows.get(signature) ?? [];
-    const taken = matching.card === 'one-to-one' ? new Uint8Array(grid.count) : undefined;
-    for (const row of partners) {
-      for (const one of candidates) {
-        const labels = resultLabels(row.labels, one.labels, { matching, expr });
-        const result = Row.empty(labels, grid.count);
-        for (let step = 0; step < grid.count; step += 1) {
-          if (!row.has(step) || !one.has(step)) continue;
-          const left = isSwapped ? one.at(step) : row.at(step);
-          const right = isSwapped ? row.at(step) : one.at(step);
-          const value = sides.operate(left, right);
-          if (isFilter && value !== 1) continue;
-          if (taken?.[step] === 1) throw failed(MANY);
-          if (taken) taken[step] = 1;
-          result.set(step, isFilter ? left : value);
-        }
-        if (!result.isEmpty) {
-          on.pace.hold(grid.count);
-          if (included > 0) holdLabels(on.pace, labels, 0);
-          results.push(result);
-        }
-        const work = LABELS_WORK * (1 + included) + grid.count;
-        if (on.pace.isDue(work)) await on.pace.pause();
+    const { values } = left; // It is nobody else's.
+    await inPieces(on.pace, values.length, (from, to) => {
+      for (let step = from; step < to; step += 1) {
+        values[step] = operate(values[step] as number, right.values[step] as number);
       }
-    }
+    });
+    on.releaseScalar(right.values);
+    return left;
   }
-  return merged(on.pace, results, { reason: AMBIGUOUS });
+  if (left.type === 'vector' && right.type === 'scalar') {
+    return withScalar(on, expr, { rows: left.rows, scalar: right.values, operate });
+  }
+  if (left.type === 'scalar' && right.type === 'vector') {
+    const swapped: Operate = (value, scalar) => operate(scalar, value);
+    return withScalar(on, expr, { rows: right.rows, scalar: left.values, operate: swapped });
+  }
+  throw new Error('an operand is a scalar or a vector');
 }
 
-async function bySignature(
+async function withScalar(
   on: Evaluator,
-  rows: readonly Row[],
-  matching: Matching,
-): Promise<Map<string, Row[]>> {
-  const map = new Map<string, Row[]>();
-  for (const row of rows) {
-    const work = workOfLabels(row.labels) + matching.labels.length * LABELS_WORK;
-    if (on.pace.isDue(work)) await on.pace.pause();
-    const signature = groupOf(row.labels, matching).key;
-    const known = map.get(signature);
-    if (known) known.push(row);
-    else map.set(signature, [row]);
-  }
-  return map;
-}
-
-/** At no step may two rows of the `one` side be there, if there is anything on the other. */
-async function rejectDuplicates(
-  pace: Pace,
-  rows: readonly Row[],
-  at: {
-    /** At which steps there is anything on the other side. */
-    readonly others: Uint8Array;
-    readonly matching: Matching;
-    readonly isSwapped: boolean;
+  { op, bool }: Binary,
+  {
+    rows,
+    scalar,
+    operate,
+  }: {
+    readonly rows: readonly Row[];
+    readonly scalar: Float64Array;
+    /** Of a row's value and the scalar. */
+    readonly operate: Operate;
   },
-): Promise<void> {
-  const taken = new Map<number, Row>();
-  for (const row of rows) {
-    for (let step = 0; step < row.values.length; step += 1) {
-      if (!row.has(step) || at.others[step] !== 1) continue;
-      const other = taken.get(step);
-      if (other !== undefined) throw duplicates(row, other, at);
-      taken.set(step, row);
+): Promise<Value> {
+  const isFilter = COMPARISONS.has(op) && !bool;
+  const begin = ({ labels, values }: Row): Row =>
+    Row.empty(isFilter ? labels : labels.nameless, values.length);
+  const made = await mapSteps(on.pace, rows, begin, (result, row, from, to) => {
+    for (let step = from; step < to; step += 1) {
+      if (!row.has(step)) continue;
+      const value = row.at(step);
+      const number = operate(value, scalar[step] as number);
+      if (!isFilter) result.set(step, number);
+      else if (number === 1) result.set(step, value);
     }
-    if (pace.isDue(row.values.length)) await pace.pause();
-  }
-}
-
-function duplicates(
-  row: Row,
-  other: Row,
-  { matching, isSwapped }: { readonly matching: Matching; readonly isSwapped: boolean },
-): QueryError {
-  const side = isSwapped ? 'left' : 'right';
-  return failed(
-    `found duplicate series for the match group ${groupOf(row.labels, matching)} on the ${side} ` +
-      `hand-side of the operation: [${row.labels}, ${other.labels}];` +
-      'many-to-many matching not allowed: matching labels must be unique on one side',
-  );
-}
-
-function resultLabels(
-  many: Labels,
-  one: Labels,
-  { matching, expr }: { readonly matching: Matching; readonly expr: Binary },
-): Labels {
-  const isFilter = COMPARISONS.has(expr.op) && !expr.bool;
-  let labels = isFilter ? many : many.nameless;
-  if (matching.card === 'one-to-one') {
-    labels = matching.on ? labels.only(matching.labels) : labels.without(matching.labels);
-  }
-  if (matching.include.length === 0) return labels;
-  return labels.withAll(matching.include.map((name) => [name, one.get(name)]));
+  });
+  on.releaseScalar(scalar);
+  return { type: 'vector', rows: await merged(on.pace, made) };
 }

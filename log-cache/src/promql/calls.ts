@@ -7,24 +7,25 @@ import { histogramQuantile } from './functions/histogram.ts';
 import { absentLabels, labelJoin, labelReplace, sortByLabels } from './functions/label.ts';
 import { DATE_FUNCTIONS, NUMBER_FUNCTIONS, type NumberFunction } from './functions/number.ts';
 import { RANGE_FUNCTIONS, type RangeFunction } from './functions/range.ts';
-import { LABELS_WORK, sortInTurns } from './in-turns.ts';
+import { LABELS_WORK, mapInTurns, sortInTurns, workOfLabels } from './in-turns.ts';
 import { NO_LABELS } from './labels.ts';
-import { type Grid, mapRows, merged, presentAt, Row, timeAt } from './rows.ts';
+import { type Grid, merged, presentAt, Row, timeAt } from './rows.ts';
+import { onlyValues, scalarOf, withScalars } from './scalars.ts';
 import type { Pace } from './series.ts';
+import { inPieces, isPieceEnd, mapSteps, PIECE_STEPS } from './steps.ts';
 
 export async function callFunction(on: Evaluator, call: Call, grid: Grid): Promise<Value> {
   const { name, args } = call;
   switch (name) {
     case 'time':
-      return scalarOf(grid, (step) => timeAt(grid, step) / 1000);
+      return scalarOf(on, grid, (step) => timeAt(grid, step) / 1000);
     case 'pi':
-      return scalarOf(grid, () => Math.PI);
+      return scalarOf(on, grid, () => Math.PI);
     case 'scalar':
       return onlyValues(on, await on.rows(argOf(call, 0), grid), grid);
     case 'vector': {
       const values = await on.scalar(argOf(call, 0), grid);
-      const present = new Uint8Array(grid.count).fill(1);
-      return vector(on.hold([new Row(NO_LABELS, values, present)]));
+      return vector([new Row(NO_LABELS, values, new Uint8Array(grid.count).fill(1))]);
     }
     case 'absent':
       return vector(await absent(on, call, grid));
@@ -42,8 +43,8 @@ export async function callFunction(on: Evaluator, call: Call, grid: Grid): Promi
   const ofDate = DATE_FUNCTIONS[name];
   if (ofDate !== undefined) {
     if (args.length > 0) return vector(await overNumbers(on, call, grid, ofDate));
-    const { values } = scalarOf(grid, (step) => ofDate(timeAt(grid, step) / 1000));
-    return vector(on.hold([new Row(NO_LABELS, values, new Uint8Array(grid.count).fill(1))]));
+    const { values } = await scalarOf(on, grid, (step) => ofDate(timeAt(grid, step) / 1000));
+    return vector([new Row(NO_LABELS, values, new Uint8Array(grid.count).fill(1))]);
   }
   const ofNumber = NUMBER_FUNCTIONS[name];
   if (ofNumber !== undefined) return vector(await overNumbers(on, call, grid, ofNumber));
@@ -54,12 +55,12 @@ export async function callFunction(on: Evaluator, call: Call, grid: Grid): Promi
 async function overRows(on: Evaluator, call: Call, grid: Grid): Promise<readonly Row[]> {
   const { name, args } = call;
   if (name === 'histogram_quantile') {
-    const [q, rows] = await Promise.all([
-      on.scalar(argOf(call, 0), grid),
-      on.rows(argOf(call, 1), grid),
-    ]);
+    const asked = on.rows(argOf(call, 1), grid);
+    const [rows, [q]] = await withScalars(on, grid, asked, [argOf(call, 0)]);
+    if (q === undefined) throw new Error('one was asked for');
     const result = on.hold(await histogramQuantile(on.pace, q, rows));
     on.release(rows);
+    on.releaseScalar(q);
     return result;
   }
   const rows = await on.rows(argOf(call, 0), grid);
@@ -102,24 +103,23 @@ async function overNumbers(
   grid: Grid,
   apply: NumberFunction,
 ): Promise<Row[]> {
-  const [rows, [a, b]] = await Promise.all([
-    on.rows(argOf(call, 0), grid),
-    paramsOf(on, call.args.slice(1), grid),
-  ]);
-  const result: Row[] = [];
-  for (const row of rows) {
+  const asked = on.rows(argOf(call, 0), grid);
+  const [rows, params] = await withScalars(on, grid, asked, call.args.slice(1));
+  const [a, b] = params;
+  const begin = ({ labels }: Row): Row => {
     on.pace.hold(grid.count);
-    const made = Row.empty(row.labels.nameless, grid.count);
-    for (let step = 0; step < grid.count; step += 1) {
+    return Row.empty(labels.nameless, grid.count);
+  };
+  const result = await mapSteps(on.pace, rows, begin, (made, row, from, to) => {
+    for (let step = from; step < to; step += 1) {
       if (!row.has(step)) continue;
       // `round` rounds to 1 when it isn't told otherwise.
       const value = apply(row.at(step), a?.[step] ?? 1, b?.[step] ?? 1);
       if (value !== undefined) made.set(step, value);
     }
-    result.push(made);
-    if (on.pace.isDue(LABELS_WORK + grid.count)) await on.pace.pause();
-  }
+  });
   on.release(rows);
+  for (const param of params) on.releaseScalar(param);
   return merged(on.pace, result);
 }
 
@@ -130,10 +130,7 @@ async function overRanges(
   apply: RangeFunction,
 ): Promise<Row[]> {
   const others = call.args.filter((arg) => typeOf(arg) === 'scalar');
-  const [ranges, params] = await Promise.all([
-    rangesOf(on, call, grid),
-    paramsOf(on, others, grid),
-  ]);
+  const [ranges, params] = await withScalars(on, grid, rangesOf(on, call, grid), others);
   const keepsName = call.name === 'last_over_time' || call.name === 'first_over_time';
   const rows: Row[] = [];
   for (const { labels, times, values } of ranges.series) {
@@ -150,6 +147,7 @@ async function overRanges(
       params: [] as number[],
     };
     for (let step = 0; step < grid.count; step += 1) {
+      if (isPieceEnd(step) && on.pace.isDue(PIECE_STEPS)) await on.pace.pause();
       window.endMs = ranges.endMs(step);
       window.startMs = window.endMs - ranges.rangeMs;
       while (window.to < times.length && (times[window.to] as number) <= window.endMs) {
@@ -168,47 +166,68 @@ async function overRanges(
     on.pace.hold(-times.length);
     if (row.isEmpty) on.pace.hold(-grid.count);
     else rows.push(row);
-    if (on.pace.isDue(LABELS_WORK + grid.count)) await on.pace.pause();
+    if (on.pace.isDue(LABELS_WORK + (grid.count % PIECE_STEPS))) await on.pace.pause();
   }
+  for (const param of params) on.releaseScalar(param);
   return merged(on.pace, rows, { strict: true });
 }
 
 async function absentOverTime(on: Evaluator, call: Call, grid: Grid): Promise<Row[]> {
   const ranges = await rangesOf(on, call, grid);
   const counts = await countsIn(on, ranges, grid);
-  return absentWhere(call, grid, (step) => counts[step] === 0);
+  const rows = await absentWhere(on, call, grid, (step) => counts[step] === 0);
+  on.releaseScalar(counts);
+  return rows;
 }
 
 /** How many samples the windows of each step have in all. */
 async function countsIn(on: Evaluator, ranges: Ranges, grid: Grid): Promise<Float64Array> {
+  on.pace.hold(grid.count);
   const counts = new Float64Array(grid.count);
   for (const { times } of ranges.series) {
     let from = 0;
     let to = 0;
+    let counted = 0;
     for (let step = 0; step < grid.count; step += 1) {
       const endMs = ranges.endMs(step);
       while (to < times.length && (times[to] as number) <= endMs) to += 1;
       while (from < to && (times[from] as number) < endMs - ranges.rangeMs) from += 1;
       counts[step] = (counts[step] as number) + to - from;
+      if (!isPieceEnd(step)) continue;
+      if (on.pace.isDue(PIECE_STEPS + to - counted)) await on.pace.pause();
+      counted = to;
     }
     on.pace.hold(-times.length);
-    if (on.pace.isDue(grid.count + times.length)) await on.pace.pause();
+    const work = (grid.count % PIECE_STEPS) + times.length - counted;
+    if (on.pace.isDue(work)) await on.pace.pause();
   }
   return counts;
 }
 
 async function absent(on: Evaluator, call: Call, grid: Grid): Promise<Row[]> {
-  const isThere = await presentAt(on.pace, await on.rows(argOf(call, 0), grid), grid.count);
-  return absentWhere(call, grid, (step) => isThere[step] !== 1);
+  const rows = await on.rows(argOf(call, 0), grid);
+  const isThere = await presentAt(on.pace, rows, grid.count);
+  on.release(rows);
+  return absentWhere(on, call, grid, (step) => isThere[step] !== 1);
 }
 
-function absentWhere(call: Call, grid: Grid, isAbsent: (step: number) => boolean): Row[] {
+async function absentWhere(
+  on: Evaluator,
+  call: Call,
+  grid: Grid,
+  isAbsent: (step: number) => boolean,
+): Promise<Row[]> {
   const arg = unwrapped(argOf(call, 0));
   const isSelector = arg.type === 'selector' || arg.type === 'matrix';
   const [selector] = isSelector ? selectorsOf(arg) : [];
+  on.pace.hold(grid.count);
   const row = Row.empty(absentLabels(selector?.matchers ?? [], NO_LABELS), grid.count);
-  for (let step = 0; step < grid.count; step += 1) if (isAbsent(step)) row.set(step, 1);
-  return row.isEmpty ? [] : [row];
+  await inPieces(on.pace, grid.count, (from, to) => {
+    for (let step = from; step < to; step += 1) if (isAbsent(step)) row.set(step, 1);
+  });
+  if (!row.isEmpty) return [row];
+  on.release([row]);
+  return [];
 }
 
 /** The time of each sample; of what is no selector's, that of the step. */
@@ -218,13 +237,16 @@ async function timestamp(on: Evaluator, call: Call, grid: Grid): Promise<Row[]> 
     const timeOf = ({ times }: { readonly times: Float64Array }, index: number): number =>
       (times[index] as number) / 1000;
     const rows = await on.selected(arg, grid, timeOf);
-    const nameless = await mapRows(on.pace, rows, (row) => row.named(row.labels.nameless));
+    const workOf = ({ labels }: Row): number => workOfLabels(labels);
+    const named = (row: Row): Row => row.named(row.labels.nameless);
+    const nameless = await mapInTurns(on.pace, rows, workOf, named);
     return merged(on.pace, nameless);
   }
   const rows = await on.rows(arg, grid);
-  const timed = await mapRows(on.pace, rows, ({ labels, values, present }) => {
-    const times = values.map((_, step) => timeAt(grid, step) / 1000);
-    return new Row(labels.nameless, times, present);
+  const begin = ({ labels, present }: Row): Row =>
+    new Row(labels.nameless, new Float64Array(grid.count), present);
+  const timed = await mapSteps(on.pace, rows, begin, ({ values }, _row, from, to) => {
+    for (let step = from; step < to; step += 1) values[step] = timeAt(grid, step) / 1000;
   });
   return merged(on.pace, timed);
 }
@@ -236,10 +258,6 @@ async function rangesOf(on: Evaluator, call: Call, grid: Grid): Promise<Ranges> 
   throw new Error(`the function ${call.name} has no range`);
 }
 
-function paramsOf(on: Evaluator, args: readonly Expr[], grid: Grid): Promise<Float64Array[]> {
-  return Promise.all(args.map((arg) => on.scalar(arg, grid)));
-}
-
 function argOf({ args, name }: Call, index: number): Expr {
   const arg = args[index];
   if (arg === undefined) throw new Error(`${name} has been checked to have ${index} arguments`);
@@ -249,29 +267,6 @@ function argOf({ args, name }: Call, index: number): Expr {
 function textOf(expr: Expr): string {
   const inner = unwrapped(expr);
   return inner.type === 'string' ? inner.value : '';
-}
-
-/** Scalars are held until the query ends: there are few, and each is as long as the query. */
-function scalarOf(
-  grid: Grid,
-  valueAt: (step: number) => number,
-): { readonly type: 'scalar'; readonly values: Float64Array } {
-  const values = Float64Array.from({ length: grid.count }, (_, step) => valueAt(step));
-  return { type: 'scalar', values };
-}
-
-/** The value of the only row; NaN where there is none, or several. */
-async function onlyValues(on: Evaluator, rows: readonly Row[], grid: Grid): Promise<Value> {
-  const counts = new Uint32Array(grid.count);
-  const values = new Float64Array(grid.count);
-  await mapRows(on.pace, rows, (row) => {
-    for (let step = 0; step < grid.count; step += 1) {
-      if (!row.has(step)) continue;
-      counts[step] = (counts[step] as number) + 1;
-      values[step] = row.at(step);
-    }
-  });
-  return scalarOf(grid, (step) => (counts[step] === 1 ? (values[step] as number) : Number.NaN));
 }
 
 function vector(rows: readonly Row[]): Value {

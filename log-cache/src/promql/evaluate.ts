@@ -14,15 +14,18 @@ import { LABELS_WORK, mapInTurns, sortInTurns } from './in-turns.ts';
 import { cumulated } from './log-lines.ts';
 import { tooManySamples } from './pacer.ts';
 import type { Grid, Row } from './rows.ts';
-import { mapRows, merged, Row as Rows, sizeOf, timeAt } from './rows.ts';
+import { merged, Row as Rows, sizeOf, timeAt } from './rows.ts';
 import type { Pace, Selection, Series, SeriesSource } from './series.ts';
 import { isStepInvariant } from './step-invariant.ts';
+import { inPieces, isPieceEnd, mapSteps, PIECE_STEPS } from './steps.ts';
 
 export const LOOK_BACK_MS = 300_000;
 /** The step of a subquery that doesn't say its own: Prometheus' evaluation interval. */
 export const SUBQUERY_STEP_MS = 60_000;
 
 const SUBQUERY_STEPS_MAX = 1_000_000;
+/** So many steps that get the same value are one step of work. */
+const FILLED_PER_WORK = 16;
 
 export type Value =
   | { readonly type: 'scalar'; readonly values: Float64Array }
@@ -106,6 +109,11 @@ export class Evaluator {
     this.pace.hold(-sizeOf(rows));
   }
 
+  /** The same for a scalar: each belongs to whoever asked for it. */
+  releaseScalar(values: Float64Array): void {
+    this.pace.hold(-values.length);
+  }
+
   hold<T extends readonly Row[]>(rows: T): T {
     this.pace.hold(sizeOf(rows));
     return rows;
@@ -124,15 +132,20 @@ export class Evaluator {
       const row = Rows.empty(series.labels, grid.count);
       const { times } = series;
       let next = 0;
+      let counted = 0;
       for (let step = 0; step < grid.count; step += 1) {
         const ref = refMs(step);
         while (next < times.length && (times[next] as number) <= ref) next += 1;
         if (next > 0 && (times[next - 1] as number) >= ref - LOOK_BACK_MS) {
           row.set(step, sampleOf(series, next - 1));
         }
+        if (!isPieceEnd(step)) continue;
+        if (this.pace.isDue(PIECE_STEPS + next - counted)) await this.pace.pause();
+        counted = next;
       }
       this.pace.hold(-times.length);
-      if (this.pace.isDue(LABELS_WORK + grid.count + times.length)) await this.pace.pause();
+      const work = LABELS_WORK + (grid.count % PIECE_STEPS) + times.length - counted;
+      if (this.pace.isDue(work)) await this.pace.pause();
       if (row.isEmpty) this.pace.hold(-grid.count);
       else rows.push(row);
     }
@@ -168,10 +181,17 @@ export class Evaluator {
 
   async #signed(op: '+' | '-', value: Value): Promise<Value> {
     if (op === '+' || value.type === 'string') return value;
-    if (value.type === 'scalar') return { ...value, values: value.values.map((number) => -number) };
-    const negated = await mapRows(this.pace, value.rows, ({ labels, values, present }) => {
-      const own = values.map((number) => -number);
-      return new Rows(labels.nameless, own, present);
+    if (value.type === 'scalar') {
+      const { values } = value;
+      await inPieces(this.pace, values.length, (from, to) => {
+        for (let step = from; step < to; step += 1) values[step] = -(values[step] as number);
+      });
+      return value;
+    }
+    const begin = ({ labels, values, present }: Row): Row =>
+      new Rows(labels.nameless, new Float64Array(values.length), present);
+    const negated = await mapSteps(this.pace, value.rows, begin, (made, { values }, from, to) => {
+      for (let step = from; step < to; step += 1) made.values[step] = -(values[step] as number);
     });
     return { type: 'vector', rows: await merged(this.pace, negated, { strict: true }) };
   }
@@ -204,10 +224,11 @@ export class Evaluator {
   async #spread(value: Value, count: number): Promise<Value> {
     if (value.type === 'string') return value;
     if (value.type === 'scalar') {
+      this.pace.hold(count - 1);
       return { ...value, values: new Float64Array(count).fill(value.values[0] ?? Number.NaN) };
     }
     this.pace.hold(value.rows.length * (count - 1));
-    const workOf = (): number => count;
+    const workOf = (): number => LABELS_WORK + Math.floor(count / FILLED_PER_WORK);
     const rows = await mapInTurns(this.pace, value.rows, workOf, ({ labels, values, present }) => {
       const own = new Float64Array(count).fill(values[0] ?? Number.NaN);
       return new Rows(labels, own, new Uint8Array(count).fill(present[0] ?? 0));
@@ -217,23 +238,26 @@ export class Evaluator {
 }
 
 /** The values of a subquery's steps as samples. */
-function seriesOf(pace: Pace, rows: readonly Row[], grid: Grid): Promise<Series[]> {
-  return mapRows(pace, rows, (row) => {
-    let count = 0;
-    const times = new Float64Array(grid.count);
-    const values = new Float64Array(grid.count);
-    for (let step = 0; step < grid.count; step += 1) {
-      if (!row.has(step)) continue;
-      times[count] = timeAt(grid, step);
-      values[count] = row.at(step);
-      count += 1;
-    }
-    return {
-      labels: row.labels,
-      type: 'gauge',
-      unit: '',
-      times: times.subarray(0, count),
-      values: values.subarray(0, count),
-    };
+async function seriesOf(pace: Pace, rows: readonly Row[], grid: Grid): Promise<Series[]> {
+  const begin = ({ labels }: Row) => ({
+    labels,
+    count: 0,
+    times: new Float64Array(grid.count),
+    values: new Float64Array(grid.count),
   });
+  const filled = await mapSteps(pace, rows, begin, (made, row, from, to) => {
+    for (let step = from; step < to; step += 1) {
+      if (!row.has(step)) continue;
+      made.times[made.count] = timeAt(grid, step);
+      made.values[made.count] = row.at(step);
+      made.count += 1;
+    }
+  });
+  return filled.map(({ labels, count, times, values }) => ({
+    labels,
+    type: 'gauge',
+    unit: '',
+    times: times.subarray(0, count),
+    values: values.subarray(0, count),
+  }));
 }

@@ -371,12 +371,22 @@ for (const seed of [1, 2, 3]) {
   });
 }
 
+/** A budget of which no query gives back what it does not hold. */
+class StrictBudget extends SampleBudget {
+  mistakes = 0;
+
+  override add(samples: number, own: number): boolean {
+    if (own + samples < 0) this.mistakes += 1;
+    return super.add(samples, own);
+  }
+}
+
 // Whatever is asked, there is an answer or an error with a reason, and nothing stays held.
 for (const seed of [1, 2]) {
   test(`answers or refuses any query, seed ${seed}`, async (t) => {
     t.timeout(120_000);
     const random = randomFrom(seed);
-    const budget = new SampleBudget(2_000_000);
+    const budget = new StrictBudget(2_000_000);
     const { put, querier } = testQuerier({ budget, timeoutMs: 2000 });
     for (let n = 0; n < 300; n += 1) {
       put(
@@ -409,5 +419,6 @@ for (const seed of [1, 2]) {
     }
     t.true(answered > 20, `${answered} were answered`);
     t.is(budget.held, 0);
+    t.is(budget.mistakes, 0);
   });
 }

@@ -40,10 +40,16 @@ export async function matrixResult(
   return { type: 'matrix', series: await byLabels(pace, shown) };
 }
 
-/** How many times in order there are, up to the first that is not as wanted. */
+/** How many times in order there are, up to the first that is not as wanted, nor are later ones. */
 function countWhere(times: Float64Array, isWanted: (time: number) => boolean): number {
-  const index = times.findIndex((time) => !isWanted(time));
-  return index < 0 ? times.length : index;
+  let from = 0;
+  let to = times.length;
+  while (from < to) {
+    const middle = (from + to) >>> 1;
+    if (isWanted(times[middle] as number)) from = middle + 1;
+    else to = middle;
+  }
+  return from;
 }
 
 export async function instantResult(

@@ -12,6 +12,7 @@ import { failed } from './errors.ts';
 import { mapInTurns, workOfLabels } from './in-turns.ts';
 import type { Labels } from './labels.ts';
 import type { Pace } from './series.ts';
+import { inPieces, mapSteps } from './steps.ts';
 
 /** The steps of a query, in milliseconds. */
 export interface Grid {
@@ -89,9 +90,8 @@ export async function merged(
     const { key } = row.labels;
     const other = byKey.get(key);
     if (other !== undefined && strict) throw failed(reason);
-    byKey.set(key, other === undefined ? row : joined(other, row, reason));
-    const steps = other === undefined ? 0 : row.values.length;
-    if (pace.isDue(workOfLabels(row.labels) + steps)) await pace.pause();
+    byKey.set(key, other === undefined ? row : await joined(pace, other, row, reason));
+    if (pace.isDue(workOfLabels(row.labels))) await pace.pause();
   }
   return [...byKey.values()];
 }
@@ -109,18 +109,21 @@ export async function presentAt(
   count: number,
 ): Promise<Uint8Array> {
   const isThere = new Uint8Array(count);
-  await mapRows(pace, rows, ({ present }) => {
-    for (let step = 0; step < count; step += 1) if (present[step] === 1) isThere[step] = 1;
+  const begin = (): Uint8Array => isThere;
+  await mapSteps(pace, rows, begin, (_made, { present }, from, to) => {
+    for (let step = from; step < to; step += 1) if (present[step] === 1) isThere[step] = 1;
   });
   return isThere;
 }
 
-function joined(a: Row, b: Row, reason: string): Row {
+async function joined(pace: Pace, a: Row, b: Row, reason: string): Promise<Row> {
   const row = new Row(a.labels, a.values.slice(), a.present.slice());
-  for (let step = 0; step < b.values.length; step += 1) {
-    if (!b.has(step)) continue;
-    if (row.has(step)) throw failed(reason);
-    row.set(step, b.at(step));
-  }
+  await inPieces(pace, b.values.length, (from, to) => {
+    for (let step = from; step < to; step += 1) {
+      if (!b.has(step)) continue;
+      if (row.has(step)) throw failed(reason);
+      row.set(step, b.at(step));
+    }
+  });
   return row;
 }

@@ -50,6 +50,19 @@ test('answers range queries', async (t) => {
   );
 });
 
+test('a series of many points is one series', async (t) => {
+  const { call } = await served(t);
+  const request = { query: 'vector(time())', start: '1000', end: '10999', step: '1s' };
+  const bytes = await call('RangeQuery', PromQL.RangeQueryRequest.encode(request).finish());
+  const { matrix } = PromQL.RangeQueryResult.decode(bytes);
+  t.is(matrix?.series?.length, 1);
+  const points = matrix?.series?.[0]?.points?.map(({ time, value }) => `${time} ${value}`);
+  t.deepEqual(
+    points,
+    Array.from({ length: 10_000 }, (_, n) => `${1000 + n}.000 ${1000 + n}`),
+  );
+});
+
 for (const [method, request, message] of [
   ['InstantQuery', { query: '' }, '1:1: parse error: no expression found in input'],
   ['InstantQuery', { query: '"x"' }, 'unhandled expression of type: *promql.StringLiteral'],

@@ -15,7 +15,7 @@ import { partialTrailer } from '../partial.ts';
 import { statusOf } from '../status-of.ts';
 import { deadlineOf } from '../until.ts';
 import { failed, QueryError } from './errors.ts';
-import { type Result, type Samples, seconds } from './format.ts';
+import { type Result, type Sample, type Samples, seconds } from './format.ts';
 import type { Labels } from './labels.ts';
 import { boundsOf, instantOf } from './params.ts';
 import type { Answer, Asker, Querier } from './querier.ts';
@@ -36,6 +36,9 @@ const FIELD_1 = 1;
 const HEAD_BYTES_MAX = 5;
 /** Labels may be long: so many bytes of a series are one more step of work. */
 const BYTES_PER_WORK = 64;
+const SAMPLE_WORK = 4;
+/** Of a series with more points so many are written at once. */
+const POINTS_AT_ONCE = 2048;
 
 export function promQlService(querier: Querier, answers: AnswersInFlight): GrpcService {
   return {
@@ -121,19 +124,12 @@ async function encoded(result: Result, matrixField: number, pace: Pace): Promise
   const parts: Buffer[] = [];
   let byteLength = 0;
   for (const item of result.type === 'vector' ? result.samples : result.series) {
-    const message =
-      'value' in item
-        ? PromQL.Sample.encode({
-            metric: metricOf(item.labels),
-            point: { time: seconds(item.timeMs), value: item.value },
-          })
-        : PromQL.Series.encode({ metric: metricOf(item.labels), points: pointsOf(item) });
-    const bytes = framed(FIELD_1, Buffer.from(message.finish()));
+    const message = 'value' in item ? sampleBytes(item) : await seriesBytes(item, pace);
+    const bytes = framed(FIELD_1, message);
     parts.push(bytes);
     byteLength += bytes.length;
     if (byteLength + HEAD_BYTES_MAX > LOG_CACHE_MESSAGE_BYTES) throw tooLarge(byteLength);
-    const work = 'value' in item ? 4 : item.times.length * 4;
-    if (pace.isDue(work + Math.floor(bytes.length / BYTES_PER_WORK))) await pace.pause();
+    if (pace.isDue(SAMPLE_WORK + Math.floor(bytes.length / BYTES_PER_WORK))) await pace.pause();
   }
   return framed(result.type === 'vector' ? VECTOR : matrixField, Buffer.concat(parts));
 }
@@ -142,11 +138,36 @@ function metricOf(labels: Labels): Record<string, string> {
   return Object.assign(Object.create(null), Object.fromEntries(labels));
 }
 
-function pointsOf({ times, values }: Samples): logcache.v1.PromQL.IPoint[] {
-  return Array.from(times, (time, index) => ({
-    time: seconds(time),
-    value: values[index] ?? Number.NaN,
-  }));
+function sampleBytes({ labels, timeMs, value }: Sample): Buffer {
+  const point = { time: seconds(timeMs), value };
+  return Buffer.from(PromQL.Sample.encode({ metric: metricOf(labels), point }).finish());
+}
+
+/** A series' points in pieces: of messages in a row are made one, as protobuf has it. */
+async function seriesBytes(samples: Samples, pace: Pace): Promise<Buffer> {
+  const metric = metricOf(samples.labels);
+  const parts = [Buffer.from(PromQL.Series.encode({ metric }).finish())];
+  const count = samples.times.length;
+  for (let from = 0; from < count; from += POINTS_AT_ONCE) {
+    const to = Math.min(count, from + POINTS_AT_ONCE);
+    const points = pointsOf(samples, from, to);
+    parts.push(Buffer.from(PromQL.Series.encode({ points }).finish()));
+    if (pace.isDue((to - from) * SAMPLE_WORK)) await pace.pause();
+  }
+  return Buffer.concat(parts);
+}
+
+function pointsOf(
+  { times, values }: Samples,
+  from: number,
+  to: number,
+): logcache.v1.PromQL.IPoint[] {
+  const points: logcache.v1.PromQL.IPoint[] = [];
+  for (let index = from; index < to; index += 1) {
+    const time = times[index] as number; // Below the count of both.
+    points.push({ time: seconds(time), value: values[index] as number });
+  }
+  return points;
 }
 
 /** A message as a field of another. */

@@ -1,48 +1,71 @@
 /** `and`, `or` and `unless`: which rows are there, by whether the other side has their like. */
 
 import type { Labels } from './labels.ts';
-import { mapRows, merged, Row } from './rows.ts';
+import { merged, Row } from './rows.ts';
 import type { Pace } from './series.ts';
+import { mapSteps } from './steps.ts';
+
+type SignatureOf = (labels: Labels) => string;
+
+/** At which steps there is any row of a signature. */
+type Presence = ReadonlyMap<string, Uint8Array>;
 
 export async function setOperation(
   pace: Pace,
   op: string,
   { left, right }: { readonly left: readonly Row[]; readonly right: readonly Row[] },
-  signatureOf: (labels: Labels) => string,
+  signatureOf: SignatureOf,
 ): Promise<Row[]> {
-  const kept = async (
-    rows: readonly Row[],
-    isKept: (signature: string, step: number) => boolean,
-  ): Promise<Row[]> => {
-    const all = await mapRows(pace, rows, (row) => {
-      const signature = signatureOf(row.labels);
-      const present = row.present.map((is, step) => (is === 1 && isKept(signature, step) ? 1 : 0));
-      return new Row(row.labels, row.values, present);
-    });
-    return all.filter((row) => !row.isEmpty);
-  };
   if (op !== 'or') {
     const presence = await presenceOf(pace, right, signatureOf);
-    const wanted = op === 'and' ? 1 : 0;
-    return kept(left, (signature, step) => (presence.get(signature)?.[step] ?? 0) === wanted);
+    return kept(pace, left, { presence, signatureOf, wanted: op === 'and' ? 1 : 0 });
   }
   const presence = await presenceOf(pace, left, signatureOf);
-  const others = await kept(right, (signature, step) => presence.get(signature)?.[step] !== 1);
+  const others = await kept(pace, right, { presence, signatureOf, wanted: 0 });
   return merged(pace, [...left, ...others]);
 }
 
-/** At which steps there is any row of a signature. */
+/** What is left of rows at the steps at which their like is there, or is not. */
+async function kept(
+  pace: Pace,
+  rows: readonly Row[],
+  {
+    presence,
+    signatureOf,
+    wanted,
+  }: {
+    readonly presence: Presence;
+    readonly signatureOf: SignatureOf;
+    /** 1: where the like is there. */
+    readonly wanted: 0 | 1;
+  },
+): Promise<Row[]> {
+  const begin = ({ labels, values }: Row) => ({
+    row: new Row(labels, values, new Uint8Array(values.length)),
+    like: presence.get(signatureOf(labels)),
+  });
+  const all = await mapSteps(pace, rows, begin, ({ row, like }, { present }, from, to) => {
+    for (let step = from; step < to; step += 1) {
+      if (present[step] === 1 && (like?.[step] ?? 0) === wanted) row.present[step] = 1;
+    }
+  });
+  return all.map(({ row }) => row).filter((row) => !row.isEmpty);
+}
+
 async function presenceOf(
   pace: Pace,
   rows: readonly Row[],
-  signatureOf: (labels: Labels) => string,
-): Promise<Map<string, Uint8Array>> {
+  signatureOf: SignatureOf,
+): Promise<Presence> {
   const presence = new Map<string, Uint8Array>();
-  await mapRows(pace, rows, ({ labels, present }) => {
+  const begin = ({ labels, values }: Row): Uint8Array => {
     const signature = signatureOf(labels);
-    const known = presence.get(signature);
-    if (known === undefined) presence.set(signature, present.slice());
-    else for (const [step, is] of present.entries()) if (is === 1) known[step] = 1;
+    const known = presence.get(signature) ?? new Uint8Array(values.length);
+    presence.set(signature, known);
+    return known;
+  };
+  await mapSteps(pace, rows, begin, (known, { present }, from, to) => {
+    for (let step = from; step < to; step += 1) if (present[step] === 1) known[step] = 1;
   });
   return presence;
 }
