@@ -1,13 +1,15 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, symlinkSync, unlinkSync } from 'node:fs';
 import { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 import { AccessLog, cefLine } from './access-log.ts';
-import { spyLog } from './testing.ts';
+import { Metrics } from './metrics.ts';
+import { eventually, spyLog } from './testing.ts';
 
 const product = 'loggregator_trafficcontroller';
+const metrics = new Metrics({ origin: 'test' });
 
 test('a line has who asked for what, as a security log wants it', (t) => {
   const request = requestOf('GET', '/firehose/x?a=1&b=<2>', { 'x-vcap-request-id': 'r-1' });
@@ -62,7 +64,7 @@ test('lines are appended to what the file has', async (t) => {
   t.teardown(() => rmSync(folder, { recursive: true }));
   const file = join(folder, 'access.log');
   for (const path of ['/one', '/two']) {
-    await using log = await AccessLog.open({ file, product, ip: '', log: spyLog() });
+    await using log = await AccessLog.open({ file, product, ip: '', log: spyLog(), metrics });
     log.write(requestOf('GET', path, {}), 0);
   }
   const lines = readFileSync(file, 'utf8').trimEnd().split('\n');
@@ -74,15 +76,37 @@ test('lines are appended to what the file has', async (t) => {
 
 test('a disk that is full is told, and holds up no end', async (t) => {
   const log = spyLog();
-  const accessLog = await AccessLog.open({ file: '/dev/full', product, ip: '', log });
+  const accessLog = await AccessLog.open({ file: '/dev/full', product, ip: '', log, metrics });
   accessLog.write(requestOf('GET', '/', {}), 0);
   await t.notThrowsAsync(accessLog[Symbol.asyncDispose]());
   t.true(log.lines.some(({ text }) => text === 'the access log can not be written'));
 });
 
+test('what a full disk does not take is counted, and the file is opened again when there is room', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'access-log-'));
+  t.teardown(() => rmSync(folder, { recursive: true }));
+  const file = join(folder, 'access.log');
+  symlinkSync('/dev/full', file);
+  const own = new Metrics({ origin: 'test' });
+  const dropped = own.counter('access_log_dropped', 'x');
+  await using log = await AccessLog.open({ file, product, ip: '', log: spyLog(), metrics: own });
+  log.write(requestOf('GET', '/1', {}), 0);
+  await eventually(() => dropped.value === 1);
+  log.write(requestOf('GET', '/2', {}), 10_000);
+  await eventually(() => dropped.value === 2);
+  unlinkSync(file);
+  log.write(requestOf('GET', '/3', {}), 14_999);
+  t.is(dropped.value, 3, 'it was tried a moment ago');
+  log.write(requestOf('GET', '/4', {}), 15_000);
+  await log[Symbol.asyncDispose]();
+  t.regex(readFileSync(file, 'utf8'), /^CEF:[^\n]*GET \/4\|[^\n]*\n$/);
+  log.write(requestOf('GET', '/5', {}), 30_000);
+  t.is(dropped.value, 4);
+});
+
 test('a file that can not be written is an error at the start', async (t) => {
   await t.throwsAsync(
-    AccessLog.open({ file: '/no/such/folder/a', product, ip: '', log: spyLog() }),
+    AccessLog.open({ file: '/no/such/folder/a', product, ip: '', log: spyLog(), metrics }),
     {
       code: 'ENOENT',
     },

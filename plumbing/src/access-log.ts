@@ -7,8 +7,9 @@
  * Paths are decoded, as theirs are, but for what would begin another line or field: whoever asks must
  * not write what the log says.
  *
- * Lines wait for the disk in memory, up to WAITING_BYTES_MAX; past that they are left out, and
- * the process's own log says so. It does not begin without a file that can be written.
+ * Lines wait for the disk in memory, up to WAITING_BYTES_MAX. Past that, and while the file can't be
+ * written, they are left out and counted, and the process's own log says so; a file that failed is
+ * opened again after REOPEN_MS. It does not begin without a file that can be written.
  */
 
 import { once } from 'node:events';
@@ -16,7 +17,11 @@ import { createWriteStream, type WriteStream } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
 import { parseAddress } from './address.ts';
 import type { Log } from './log.ts';
+import type { Counter, Metrics } from './metrics.ts';
 
+const REOPEN_MS = 5000;
+const DROPPED_NAME = 'access_log_dropped';
+const DROPPED_HELP = 'Lines of the access log that the disk did not take.';
 const WAITING_BYTES_MAX = 1024 * 1024;
 
 export interface AccessLogOptions {
@@ -26,42 +31,66 @@ export interface AccessLogOptions {
   /** This machine, as the lines name it. */
   readonly ip: string;
   readonly log: Log;
+  readonly metrics: Metrics;
 }
 
 export class AccessLog implements AsyncDisposable {
   readonly #options: AccessLogOptions;
-  readonly #stream: WriteStream;
+  readonly #dropped: Counter;
+  #stream: WriteStream;
+  /** When the file was last opened anew. */
+  #openedAtMs = Number.NEGATIVE_INFINITY;
+  #isClosed = false;
 
   private constructor(options: AccessLogOptions, stream: WriteStream) {
     this.#options = options;
+    this.#dropped = options.metrics.counter(DROPPED_NAME, DROPPED_HELP);
     this.#stream = stream;
   }
 
   /** Opens the file for appending; rejects if that can't be done. */
   static async open(options: AccessLogOptions): Promise<AccessLog> {
-    const stream = createWriteStream(options.file, { flags: 'a' });
+    const stream = streamTo(options);
     await once(stream, 'open');
-    stream.on('error', (error) => {
-      options.log.limited('access-log', 'error', { error }, 'the access log can not be written');
-    });
     return new AccessLog(options, stream);
   }
 
   write(request: IncomingMessage, nowMs: number): void {
+    if (this.#stream.destroyed) this.#reopen(nowMs);
     if (this.#stream.writableLength > WAITING_BYTES_MAX || !this.#stream.writable) {
+      this.#dropped.add(1);
       this.#options.log.limited('access-log', 'error', {}, 'the access log leaves lines out');
       return;
     }
-    this.#stream.write(cefLine(request, nowMs, this.#options));
+    this.#stream.write(cefLine(request, nowMs, this.#options), this.#onWritten);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosed = true;
     if (this.#stream.destroyed) return;
     // It closes in any case; that it could not be written is logged.
     await new Promise<void>((resolve) => {
       this.#stream.once('close', resolve).end();
     });
   }
+
+  #reopen(nowMs: number): void {
+    if (this.#isClosed || nowMs - this.#openedAtMs < REOPEN_MS) return;
+    this.#openedAtMs = nowMs;
+    this.#stream = streamTo(this.#options);
+  }
+
+  readonly #onWritten = (error: Error | null | undefined): void => {
+    if (error) this.#dropped.add(1);
+  };
+}
+
+function streamTo({ file, log }: AccessLogOptions): WriteStream {
+  const stream = createWriteStream(file, { flags: 'a' });
+  stream.on('error', (error) => {
+    log.limited('access-log', 'error', { error }, 'the access log can not be written');
+  });
+  return stream;
 }
 
 /** One request as a line. Exported for its test. */

@@ -148,7 +148,7 @@ async function open(
   const { app, onUpgrade } = frontDoor({
     doors,
     access,
-    accessLog: await accessLogOf(config, log, keep),
+    accessLog: await accessLogOf(config, { log, metrics }, keep),
     recent: new RecentEnvelopes({ reader, metrics: recentMetrics(metrics), clock }),
     logCache: guard?.before(logCache) ?? logCache,
     logStream: proxyTo(config.logStreamAddress, NO_GATEWAY, keep),
@@ -250,11 +250,13 @@ function judgesOf(
 
 async function accessLogOf(
   { accessLogFile: file, ip }: Config,
-  log: Log,
+  report: { readonly log: Log; readonly metrics: Metrics },
   keep: <T extends AsyncDisposable>(resource: T) => T,
 ): Promise<AccessLog | undefined> {
   if (file === '') return undefined;
-  return keep(await AccessLog.open({ file, product: 'loggregator_trafficcontroller', ip, log }));
+  return keep(
+    await AccessLog.open({ file, product: 'loggregator_trafficcontroller', ip, ...report }),
+  );
 }
 
 /** The last that was opened is closed first. */

@@ -43,7 +43,7 @@ export async function listenRest(
   try {
     const app = koaApp(log, metrics);
     if (securityLog.file !== '') {
-      const accessLog = await AccessLog.open({ ...securityLog, product: PRODUCT, log });
+      const accessLog = await AccessLog.open({ ...securityLog, product: PRODUCT, log, metrics });
       opened.push(accessLog);
       app.use((ctx, next) => {
         accessLog.write(ctx.req, Date.now());
