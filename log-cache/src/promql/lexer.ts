@@ -9,7 +9,7 @@
  */
 
 import { Mistake } from './errors.ts';
-import { numberMistake, parseDuration, parseNumber } from './literals.ts';
+import { durationMistake, numberMistake, parseDuration, parseNumber } from './literals.ts';
 
 export interface Token {
   readonly kind: 'word' | 'number' | 'duration' | 'string' | 'op' | 'bracket' | 'end';
@@ -176,7 +176,7 @@ export class Lexer {
       throw new Mistake(from, `${mistake}: ${JSON.stringify(seen)}`);
     }
     if (parseDuration(text) === undefined) {
-      throw new Mistake(from, `not a valid duration string: ${JSON.stringify(text)}`);
+      throw new Mistake(from, durationMistake(text));
     }
     return { kind: 'duration', text, from };
   }

@@ -29,6 +29,12 @@ export function parseDuration(text: string): number | undefined {
   return ms <= DURATION_MS_MAX ? ms : undefined;
 }
 
+/** Why a text is none that `parseDuration` reads. */
+export function durationMistake(text: string): string {
+  const isLong = text !== '' && DURATION.test(text);
+  return isLong ? 'duration out of range' : `not a valid duration string: ${JSON.stringify(text)}`;
+}
+
 const HEXADECIMAL = /^0x(?:_?[\da-f])+$/i;
 const OCTAL = /^0(?:_?[0-7])+$/;
 const INTEGER_MAX = 2n ** 63n - 1n;

@@ -3,7 +3,8 @@
  * seeds that may be queries or not.
  */
 
-import { PICKED, randomQuery } from './oracle-queries.ts';
+import { PICKED } from './oracle-picked.ts';
+import { randomQuery } from './oracle-queries.ts';
 
 /** Mistakes, and what comes near to one. */
 export const MISTAKES: readonly string[] = [
@@ -329,6 +330,10 @@ export const MISTAKES: readonly string[] = [
   "x{a='b}",
   'x{a=`b`}',
   'x{a=`b}',
+  'x[300y]',
+  'x offset 300y',
+  'x offset - 300y',
+  'x[5m:300y]',
   '1e400',
   '-1e400',
   'x @ 1e400',

@@ -51,6 +51,12 @@ export function oracleSeries(seed: number): OracleSeries[] {
       });
     }
   }
+  for (const job of ['a', 'ab', 'c']) add('team', { job, team: `t${job}` }, () => 1);
+  for (const instance_id of ['0', '1']) {
+    add('negative', { instance_id }, () => -random(1e6) / 7e3);
+    add('huge', { instance_id }, () => 1e308 * (1 + random(7) / 10));
+    add('still', { instance_id }, () => 7);
+  }
   for (const [name, counts] of Object.entries(HISTOGRAMS)) {
     for (const [le, count] of Object.entries(counts)) {
       let total = 0;

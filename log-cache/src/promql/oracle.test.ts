@@ -22,8 +22,10 @@ import {
   refusal,
   shown,
 } from './oracle-answers.ts';
+import { CORNERS } from './oracle-corners.ts';
 import { isOfItsVersion, MISTAKES, randomText } from './oracle-mistakes.ts';
-import { PICKED, randomQuery } from './oracle-queries.ts';
+import { PICKED } from './oracle-picked.ts';
+import { randomQuery } from './oracle-queries.ts';
 import { oracleSeries, SECONDS, START } from './oracle-series.ts';
 import { parse } from './parse.ts';
 import { hasPrometheus, type OracleSeries, Prometheus } from './prometheus.ts';
@@ -44,7 +46,7 @@ whereInstalled('every query has Prometheus’ answer', async (t) => {
   const querier = querierOf(series);
   await eventually(() => prometheus.isReady());
 
-  const queries = [...PICKED];
+  const queries = [...PICKED, ...CORNERS];
   for (const seed of SEEDS) {
     const random = randomFrom(seed);
     for (let n = 0; n < QUERIES_PER_SEED; n += 1) queries.push(randomQuery(random));

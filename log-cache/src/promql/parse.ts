@@ -16,7 +16,14 @@ import type { Expr, Matching, TimeShift } from './ast.ts';
 import { check } from './check.ts';
 import { checkDepth, checkParentheses, DEPTH_MAX, TOO_DEEP } from './depth.ts';
 import { Mistake, ParseError } from './errors.ts';
-import { numberMistake, parseDuration, parseNumber, StringError, unquote } from './literals.ts';
+import {
+  durationMistake,
+  numberMistake,
+  parseDuration,
+  parseNumber,
+  StringError,
+  unquote,
+} from './literals.ts';
 import { PatternSizes } from './matcher.ts';
 import type { Postfix } from './postfix.ts';
 import { type Item, isOperator, type Operator, putTogether } from './precedence.ts';
@@ -150,7 +157,7 @@ class Builder {
     const ms = parseDuration(text);
     if (ms !== undefined) return ms / 1000;
     if (/^0x|^[\d._e+-]+$/i.test(text)) throw new Mistake(from, numberMistake(text));
-    throw new Mistake(from, `not a valid duration string: "${text}"`);
+    throw new Mistake(from, durationMistake(text));
   }
 
   #operand(node: SyntaxNode, children: readonly SyntaxNode[]): Expr {
@@ -286,7 +293,7 @@ class Builder {
     const number = parseNumber(body);
     const ms = number === undefined ? parseDuration(body) : Math.round(number * 1000);
     if (ms === undefined || !Number.isFinite(ms)) {
-      throw new Mistake(at, `not a valid duration string: "${body}"`);
+      throw new Mistake(at + text.length - body.length, durationMistake(body));
     }
     return sign === '-' ? -ms : ms;
   }

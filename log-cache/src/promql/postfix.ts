@@ -2,7 +2,7 @@
 
 import type { Expr, MatrixSelector, Subquery, TimeShift, VectorSelector } from './ast.ts';
 import { Mistake } from './errors.ts';
-import { shortNumber } from './quote.ts';
+import { fixedNumber } from './quote.ts';
 
 /** `at` is where its own part of the text begins, `to` where all ends. */
 export type Postfix = { readonly at: number; readonly to: number } & (
@@ -67,6 +67,5 @@ function shifted(
 function timeOf(time: NonNullable<TimeShift['at']>, expr: Expr): NonNullable<TimeShift['at']> {
   if (typeof time !== 'number') return time;
   if (Math.abs(time * 1000) < TIME_MS_MAX) return Math.round(time * 1000);
-  const text = Number.isInteger(time) ? `${BigInt(time)}.000000` : shortNumber(time);
-  throw new Mistake(expr, `timestamp out of bounds for @ modifier: ${text}`);
+  throw new Mistake(expr, `timestamp out of bounds for @ modifier: ${fixedNumber(time)}`);
 }

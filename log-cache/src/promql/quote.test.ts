@@ -1,5 +1,5 @@
 import test from 'ava';
-import { quoted, shortNumber } from './quote.ts';
+import { fixedNumber, quoted, shortNumber } from './quote.ts';
 
 for (const [text, wanted] of [
   ['plain é 漢 😀', '"plain é 漢 😀"'],
@@ -31,5 +31,17 @@ for (const [value, wanted] of [
 ] as const) {
   test(`tells the number ${wanted} as Go does`, (t) => {
     t.is(shortNumber(value), wanted);
+  });
+}
+
+for (const [value, wanted] of [
+  [0.5, '0.500000'],
+  [1e20, '100000000000000000000.000000'],
+  [-1e23, '-99999999999999991611392.000000'],
+  [Number.NaN, 'NaN'],
+  [Number.POSITIVE_INFINITY, '+Inf'],
+] as const) {
+  test(`tells the decimals of ${wanted} as Go does`, (t) => {
+    t.is(fixedNumber(value), wanted);
   });
 }

@@ -36,3 +36,9 @@ export function shortNumber(value: number): string {
   if (power >= -4 && power <= 5) return Object.is(value, -0) ? '-0' : String(value);
   return `${digits}e${power < 0 ? '-' : '+'}${String(Math.abs(power)).padStart(2, '0')}`;
 }
+
+/** A number as `%f` has it: six decimals, and never an exponent. */
+export function fixedNumber(value: number): string {
+  if (!Number.isFinite(value)) return shortNumber(value);
+  return Math.abs(value) < 1e21 ? value.toFixed(6) : `${BigInt(value)}.000000`;
+}

@@ -27,12 +27,22 @@ export const NUMBER_FUNCTIONS: Readonly<Record<string, NumberFunction>> = {
   sqrt: Math.sqrt,
   tan: Math.tan,
   tanh: Math.tanh,
-  clamp: (value, min, max) => (max < min ? undefined : Math.max(min, Math.min(max, value))),
-  clamp_max: (value, max) => Math.min(max, value),
-  clamp_min: (value, min) => Math.max(min, value),
+  clamp: (value, min, max) => (max < min ? undefined : greater(min, lesser(max, value))),
+  clamp_max: (value, max) => lesser(max, value),
+  clamp_min: (value, min) => greater(min, value),
   // The inverse keeps what is to be rounded to exact where it is 0.1 or so.
   round: (value, toNearest) => Math.floor(value * (1 / toNearest) + 0.5) / (1 / toNearest),
 };
+
+/** As Go has it: nothing is less than -Inf, be it beside NaN. */
+function lesser(a: number, b: number): number {
+  const isLeast = a === Number.NEGATIVE_INFINITY || b === Number.NEGATIVE_INFINITY;
+  return isLeast ? Number.NEGATIVE_INFINITY : Math.min(a, b);
+}
+
+function greater(a: number, b: number): number {
+  return -lesser(-a, -b);
+}
 
 /** The calendar begins anew after 400 years. */
 const ERA_SECONDS = 12_622_780_800;

@@ -6,6 +6,7 @@
  */
 
 import { failed } from '../errors.ts';
+import { fixedNumber } from '../quote.ts';
 import { linearRegression } from './regression.ts';
 import { KahanSum, quantile } from './sums.ts';
 
@@ -185,11 +186,12 @@ function medianDeviation({ values, from, to }: Window): number {
 /** Holt and Winters' double exponential smoothing. */
 function smoothed({ values, from, to, params }: Window): number | undefined {
   const [smoothing = Number.NaN, trendFactor = Number.NaN] = params;
-  if (!(smoothing > 0 && smoothing < 1)) {
-    throw failed(`invalid smoothing factor. Expected: 0 < sf < 1, got: ${smoothing.toFixed(6)}`);
+  // NaN is let through, as by Prometheus: so is its answer.
+  if (smoothing <= 0 || smoothing >= 1) {
+    throw failed(`invalid smoothing factor. Expected: 0 < sf < 1, got: ${fixedNumber(smoothing)}`);
   }
-  if (!(trendFactor > 0 && trendFactor < 1)) {
-    throw failed(`invalid trend factor. Expected: 0 < tf < 1, got: ${trendFactor.toFixed(6)}`);
+  if (trendFactor <= 0 || trendFactor >= 1) {
+    throw failed(`invalid trend factor. Expected: 0 < tf < 1, got: ${fixedNumber(trendFactor)}`);
   }
   if (to - from < 2) return undefined;
   let before = 0;

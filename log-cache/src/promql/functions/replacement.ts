@@ -7,6 +7,8 @@
  * It is read once for all series, and how long it will be is known before it is put together.
  */
 
+const REFERENCE = /\$(?:(\$)|([\p{L}\p{Nd}_]+)|\{([\p{L}\p{Nd}_]+)\})/gu;
+
 interface Group {
   readonly name: string;
 }
@@ -26,7 +28,7 @@ export class Replacement {
       plainLength += text.length;
     };
     let from = 0;
-    for (const match of template.matchAll(/\$(?:(\$)|(\w+)|\{(\w+)\})/g)) {
+    for (const match of template.matchAll(REFERENCE)) {
       const [all, dollar, plain, braced] = match;
       add(template.slice(from, match.index));
       from = match.index + all.length;
@@ -35,6 +37,7 @@ export class Replacement {
         continue;
       }
       const name = plain ?? braced ?? '';
+      if (/^0\d/.test(name)) continue; // It is no number, nor can a group be called so.
       parts.push({ name });
       groups.set(name, (groups.get(name) ?? 0) + 1);
     }
