@@ -138,6 +138,27 @@ test('what a query has wrong is told before its token is looked at', async (t) =
   }
 });
 
+test('a long query is judged as a short one is', async (t) => {
+  const { port } = await running(t);
+  const post = async (authorization: string, query: string): Promise<[number, string]> => {
+    const { status, body } = await ask(port, '/api/v1/query', {
+      method: 'POST',
+      headers: { authorization, 'Content-Type': 'application/x-www-form-urlencoded' },
+      body: new URLSearchParams({ query }).toString(),
+    });
+    return [status, status === 400 ? JSON.parse(body).error : body];
+  };
+  for (const authorization of ['Bearer nonsense', DEV, ADMIN]) {
+    const [status, error] = await post(authorization, `abs(${'x,'.repeat(60_000)}x)`);
+    t.is(status, 400);
+    t.regex(error, /^1:6003: parse error: the expression is too long: there may be 6000 /);
+  }
+  const chain = Array(500).fill('x{source_id="my.app"}').join(' or ');
+  t.deepEqual(await post('Bearer nonsense', chain), [404, '']);
+  t.is((await post(DEV, chain))[0], 200);
+  t.deepEqual(await post(DEV, `${chain} or x{source_id="${LEDGER}"}`), [404, '']);
+});
+
 test('a query that names many sources asks for what the reader may see, and not for each', async (t) => {
   const { get, platform } = await running(t);
   const many = Array.from({ length: 300 }, (_, n) => guidOf(n));

@@ -67,7 +67,7 @@ async function overRows(on: Evaluator, call: Call, grid: Grid): Promise<readonly
   const texts = args.slice(1).map(textOf);
   switch (name) {
     case 'label_replace':
-      return labelReplace(on.pace, rows, texts);
+      return labelReplace(on.pace, rows, texts, on.sizes);
     case 'label_join':
       return labelJoin(on.pace, rows, texts);
     case 'sort':

@@ -14,11 +14,11 @@ import { labelsText } from './format.ts';
 import { LABELS_WORK, mapInTurns, sortInTurns } from './in-turns.ts';
 import { JsonChunks, jsonText } from './json-chunks.ts';
 import { compareText } from './labels.ts';
-import { type Matcher, PatternSizes } from './matcher.ts';
+import { COMPILING_WORK, type Matcher, PatternSizes } from './matcher.ts';
 import { METRIC_NAME } from './names.ts';
 import { TIME_MS_MAX, timeOf } from './params.ts';
 import { parse } from './parse.ts';
-import type { Asker, Querier } from './querier.ts';
+import type { Asker, Querier, SeriesQuestion } from './querier.ts';
 import type { Pace, Selected, Series, SeriesType } from './series.ts';
 
 /** The answer to a request. */
@@ -39,13 +39,14 @@ const METADATA: Readonly<Record<SeriesType, { readonly type: string; readonly he
 
 /** So many `match[]` may be in one request. */
 const LISTS_MAX = 100;
+/** What a character of them costs, in steps of work. */
+const READING_WORK = 4;
 
 /** By the path below `/api/v1/`. */
 export const CATALOGUE: Readonly<Record<string, Handler>> = {
   async series(querier, form, asker) {
-    const lists = matchersOf(form);
-    if (lists.length === 0) throw badData('no match[] parameter provided');
-    return answered(querier, { form, asker, lists }, async ({ series }, text) =>
+    if (textsOf(form).length === 0) throw badData('no match[] parameter provided');
+    return answered(querier, { form, asker }, async ({ series }, text) =>
       text.list(limited(form, series), ({ labels }) => labelsText(labels)),
     );
   },
@@ -97,8 +98,6 @@ export function warningsOf(unreachable: readonly string[]): readonly string[] {
 interface Asked {
   readonly form: Form;
   readonly asker: Asker;
-  /** Matchers, where the form's are not enough. */
-  readonly lists?: readonly (readonly Matcher[])[];
 }
 
 /** Answers with some of these texts, sorted. */
@@ -117,11 +116,14 @@ function listed(
 /** Selects the series that a request is about, all of them if it doesn't say which. */
 function answered(
   querier: Querier,
-  { form, asker, lists = matchersOf(form) }: Asked,
+  { form, asker }: Asked,
   write: (selected: Selected, text: JsonChunks, pace: Pace) => Promise<void>,
 ): Promise<Reply> {
-  const wanted = lists.length === 0 ? [[]] : lists;
-  return querier.series(wanted, timesOf(form), asker, async (selected, pace) => {
+  const ask = async (pace: Pace): Promise<SeriesQuestion> => {
+    const lists = await matchersOf(form, pace);
+    return { lists: lists.length === 0 ? [[]] : lists, ...timesOf(form) };
+  };
+  return querier.series(ask, asker, async (selected, pace) => {
     const { unreachable } = selected;
     const text = new JsonChunks(pace);
     text.add('{"status":"success","data":');
@@ -136,16 +138,27 @@ function labelsWork({ labels }: Series): number {
   return labels.pairs.length + LABELS_WORK;
 }
 
-function matchersOf(form: Form): readonly (readonly Matcher[])[] {
+function textsOf(form: Form): readonly string[] {
   // The brackets have been taken for what they mean in other parameters: one more, empty value.
   const texts = textParams(form, 'match').filter((text) => text !== '');
   if (texts.length > LISTS_MAX) throw badData(`more than ${LISTS_MAX} match[] parameters`);
+  return texts;
+}
+
+async function matchersOf(form: Form, pace: Pace): Promise<readonly (readonly Matcher[])[]> {
   const sizes = new PatternSizes();
-  return texts.map((text) => {
+  const lists: (readonly Matcher[])[] = [];
+  for (const text of textsOf(form)) {
+    const before = sizes.sum;
     const expr = parse(text, sizes);
-    if (expr.type === 'selector') return expr.matchers;
-    throw badData(`invalid parameter "match[]": ${JSON.stringify(text)} is no selector`);
-  });
+    if (expr.type !== 'selector') {
+      throw badData(`invalid parameter "match[]": ${JSON.stringify(text)} is no selector`);
+    }
+    lists.push(expr.matchers);
+    const compiled = (sizes.sum - before) * COMPILING_WORK;
+    if (pace.isDue(text.length * READING_WORK + compiled)) await pace.pause();
+  }
+  return lists;
 }
 
 function timesOf(form: Form): { readonly startMs: number; readonly endMs: number } {

@@ -12,6 +12,7 @@ import { binary } from './binary.ts';
 import { callFunction } from './calls.ts';
 import { LABELS_WORK, mapInTurns, sortInTurns } from './in-turns.ts';
 import { cumulated } from './log-lines.ts';
+import type { PatternSizes } from './matcher.ts';
 import { tooManySamples } from './pacer.ts';
 import type { Grid, Row } from './rows.ts';
 import { merged, Row as Rows, sizeOf, timeAt } from './rows.ts';
@@ -43,6 +44,8 @@ export interface Ranges {
 export interface EvaluatorOptions {
   readonly source: SeriesSource;
   readonly pace: Pace;
+  /** Of the regular expressions of the request, the matchers' first. */
+  readonly sizes: PatternSizes;
   /** What `start()` and `end()` are. */
   readonly startMs: number;
   readonly endMs: number;
@@ -50,15 +53,17 @@ export interface EvaluatorOptions {
 
 export class Evaluator {
   readonly pace: Pace;
+  readonly sizes: PatternSizes;
   /** The nodes that could not be asked. */
   readonly unreachable: Set<string> = new Set();
   readonly #source: SeriesSource;
   readonly #startMs: number;
   readonly #endMs: number;
 
-  constructor({ source, pace, startMs, endMs }: EvaluatorOptions) {
+  constructor({ source, pace, sizes, startMs, endMs }: EvaluatorOptions) {
     this.#source = source;
     this.pace = pace;
+    this.sizes = sizes;
     this.#startMs = startMs;
     this.#endMs = endMs;
   }

@@ -3,6 +3,7 @@ import { QueryError } from './errors.ts';
 import { labelJoin, labelReplace } from './functions/label.ts';
 import { LABELS_LENGTH_MAX } from './label-room.ts';
 import { Labels } from './labels.ts';
+import { PatternSizes } from './matcher.ts';
 import { SampleBudget } from './pacer.ts';
 import { Row } from './rows.ts';
 import { CountingPace, gaugeAt, type TestQuerier, testQuerier } from './testing.ts';
@@ -125,12 +126,32 @@ test('the length of labels is work', async (t) => {
   });
   for (const make of [
     (pace: CountingPace) => labelJoin(pace, rows, ['b', '', 'a']),
-    (pace: CountingPace) => labelReplace(pace, rows, ['b', '$1', 'a', '(a*)']),
-    (pace: CountingPace) => labelReplace(pace, rows, ['b', '$2'.repeat(30_000), 'n', '(.*)']),
+    (pace: CountingPace) => labelReplace(pace, rows, ['b', '$1', 'a', '(a*)'], new PatternSizes()),
+    (pace: CountingPace) =>
+      labelReplace(pace, rows, ['b', '$2'.repeat(30_000), 'n', '(.*)'], new PatternSizes()),
   ]) {
     const pace = new CountingPace();
     await make(pace);
     t.true(pace.work > 20 * (30_000 / 64), `${pace.work}`);
     t.true(pace.pauses > 0);
+  }
+});
+
+test('the expressions of label_replace and those of matchers have one sum', async (t) => {
+  const { ask } = testQuerier();
+  const call = (count: number, inner: string): string =>
+    Array.from({ length: count }, (_, n) => n).reduce(
+      (query, n) => `label_replace(${query}, "a", "b", "c", "(d{990})${n}")`,
+      inner,
+    );
+  const most = `x{${Array(5).fill('a=~"(bc){900}"').join(',')}}`;
+  t.is((await ask(call(10, 'vector(1)'), NOW)).length, 1);
+  t.is((await ask(most, NOW)).length, 0);
+  for (const query of [call(400, 'vector(1)'), call(15, most)]) {
+    const error = await t.throwsAsync(ask(query, NOW), {
+      instanceOf: QueryError,
+      message: 'there are too many, or too large, regular expressions',
+    });
+    t.is(error?.type, 'execution');
   }
 });

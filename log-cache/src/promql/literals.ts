@@ -86,31 +86,34 @@ export function unquote(literal: string): string {
   const inner = literal.slice(1, -1);
   if (quote === '`' || !inner.includes('\\')) return inner;
   // Escapes name bytes, so the text is put together as bytes.
-  const parts: Buffer[] = [];
+  const text = Buffer.allocUnsafe(Buffer.byteLength(inner)); // An escape is longer than what it names.
+  let end = 0;
   for (let at = 0; at < inner.length; ) {
-    const backslash = inner.indexOf('\\', at);
-    if (backslash < 0) {
-      parts.push(Buffer.from(inner.slice(at)));
-      break;
-    }
-    parts.push(Buffer.from(inner.slice(at, backslash)));
+    const found = inner.indexOf('\\', at);
+    const backslash = found < 0 ? inner.length : found;
+    if (backslash > at) end += text.write(inner.slice(at, backslash), end);
+    if (found < 0) break;
     const { bytes, length } = escaped(inner, backslash + 1, quote);
-    parts.push(bytes);
+    for (const byte of bytes) {
+      text[end] = byte;
+      end += 1;
+    }
     at = backslash + 1 + length;
   }
-  return Buffer.concat(parts).toString();
+  return text.toString('utf8', 0, end);
 }
 
 function escaped(
   text: string,
   at: number,
   quote: string,
-): { readonly bytes: Buffer; readonly length: number } {
+): { readonly bytes: Iterable<number>; readonly length: number } {
   const char = String.fromCodePoint(text.codePointAt(at) ?? 0);
   if (at >= text.length) throw new StringError('unterminated quoted string');
-  if (char === quote) return { bytes: Buffer.from(char), length: 1 };
+  // Both are ASCII.
+  if (char === quote) return { bytes: [char.charCodeAt(0)], length: 1 };
   const plain = ESCAPES[char];
-  if (plain !== undefined) return { bytes: Buffer.from(plain), length: 1 };
+  if (plain !== undefined) return { bytes: [plain.charCodeAt(0)], length: 1 };
   const [count, base, most] = /[0-7]/.test(char) ? [3, 8, 0xff] : (HEX_ESCAPES[char] ?? [0, 16, 0]);
   if (count === 0) throw new StringError(`unknown escape sequence ${codePoint(char)}`);
   const start = base === 8 ? at : at + 1;
@@ -118,7 +121,7 @@ function escaped(
   if (code > most || (code >= 0xd800 && code < 0xe000)) {
     throw new StringError('escape sequence is an invalid Unicode code point');
   }
-  const bytes = most === 0xff ? byte(code) : Buffer.from(String.fromCodePoint(code));
+  const bytes = most === 0xff ? [code] : Buffer.from(String.fromCodePoint(code));
   return { bytes, length: start + count - at };
 }
 
@@ -144,8 +147,4 @@ function codeOf(
 function codePoint(char: string): string {
   const hex = (char.codePointAt(0) ?? 0).toString(16).toUpperCase();
   return `U+${hex.padStart(4, '0')} '${char}'`;
-}
-
-function byte(value: number): Buffer {
-  return Buffer.from([value]);
 }

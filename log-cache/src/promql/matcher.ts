@@ -18,15 +18,28 @@ const MATCH_WORK_MAX = 500_000;
 
 /** All expressions of one request together: compiling so much takes a tenth of a second. */
 const SIZES_MAX = 20_000;
+/** What compiling costs, in steps of work for each instruction. */
+export const COMPILING_WORK = 8;
 
-/** Bounds what compiling a request's matchers may take. Throws a PatternError. */
+/** The expressions of one request are too large together. */
+export class PatternSizesError extends PatternError {
+  constructor() {
+    super('there are too many, or too large, regular expressions');
+  }
+}
+
+/** Bounds what compiling a request's expressions may take. Throws a PatternSizesError. */
 export class PatternSizes {
   #sum = 0;
 
-  add({ size }: Matcher): void {
+  /** How many instructions they have. */
+  get sum(): number {
+    return this.#sum;
+  }
+
+  add({ size }: { readonly size: number }): void {
     this.#sum += size;
-    if (this.#sum <= SIZES_MAX) return;
-    throw new PatternError('there are too many, or too large, regular expressions');
+    if (this.#sum > SIZES_MAX) throw new PatternSizesError();
   }
 }
 
@@ -92,7 +105,7 @@ export class Matcher {
   readonly literals: readonly string[] | undefined;
   readonly #listed: ReadonlySet<string> | undefined;
   readonly #pattern: Pattern | undefined;
-  readonly #verdicts = new Map<string, boolean>();
+  #verdicts: Map<string, boolean> | undefined;
 
   /** Throws a PatternError. */
   constructor(name: string, op: MatchOp, value: string) {
@@ -112,6 +125,7 @@ export class Matcher {
     if (this.op === '!=') return value !== this.value;
     const isWanted = this.op === '=~';
     if (this.#listed !== undefined) return this.#listed.has(value) === isWanted;
+    this.#verdicts ??= new Map();
     const known = this.#verdicts.get(value);
     if (known !== undefined) return known;
     const verdict = this.#pattern?.matches(value) === isWanted;

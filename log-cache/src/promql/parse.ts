@@ -28,6 +28,7 @@ import { PatternSizes } from './matcher.ts';
 import type { Postfix } from './postfix.ts';
 import { type Item, isOperator, type Operator, putTogether } from './precedence.ts';
 import { selectorOf } from './selector.ts';
+import { checkTokens } from './token-count.ts';
 import { mistakeAt } from './tokens.ts';
 import { OPERANDS_MAX, TOO_LONG, treeOf } from './tree.ts';
 
@@ -45,6 +46,7 @@ const LEVELS_PER_OPERAND = 3;
 export function parse(text: string, sizes: PatternSizes = new PatternSizes()): Expr {
   try {
     if (text.length > QUERY_LENGTH_MAX) throw new Mistake(0, 'the query is too long');
+    checkTokens(text);
     checkParentheses(text);
     const expr = new Builder(text, sizes).build();
     checkDepth(expr);

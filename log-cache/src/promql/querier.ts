@@ -19,7 +19,7 @@ import { badData, QueryError } from './errors.ts';
 import { Evaluator } from './evaluate.ts';
 import type { Result } from './format.ts';
 import { LABELS_WORK, sortInTurns, startAhead } from './in-turns.ts';
-import type { Matcher } from './matcher.ts';
+import { type Matcher, PatternSizes } from './matcher.ts';
 import { METRIC_NAME } from './names.ts';
 import { canceled, Pacer, SampleBudget } from './pacer.ts';
 import { parse } from './parse.ts';
@@ -28,6 +28,7 @@ import { instantResult, matrixResult, type Namer, rangeResult } from './results.
 import type { Grid } from './rows.ts';
 import type { Pace, Selected, SeriesSource } from './series.ts';
 import { restricted } from './sources.ts';
+import { TOKENS_MAX } from './token-count.ts';
 
 export const QUERY_TIMEOUT_MS_DEFAULT = 10_000;
 export const QUERY_SAMPLES_MAX = 50_000_000;
@@ -50,6 +51,10 @@ export interface RangeBounds {
   readonly startMs: number;
   readonly endMs: number;
   readonly stepMs: number;
+}
+
+export interface SeriesQuestion extends Pick<RangeBounds, 'startMs' | 'endMs'> {
+  readonly lists: readonly (readonly Matcher[])[];
 }
 
 export interface Answer {
@@ -93,10 +98,13 @@ export class Querier {
     asker: Asker,
     answer: (given: Answer, pace: Pace) => Promise<T>,
   ): Promise<T> {
-    const expr = parse(query);
+    const sizes = new PatternSizes();
+    const expr = await this.#parsed(query, sizes);
     return this.#timed(this.#instantMs, asker, async (pace) => {
       const grid = { startMs: timeMs, stepMs: 1, count: 1 };
-      const evaluator = this.#evaluator(asker, pace, { startMs: timeMs, endMs: timeMs });
+      const times = { startMs: timeMs, endMs: timeMs };
+      const source = this.#sourceFor(asker);
+      const evaluator = new Evaluator({ source, pace, sizes, ...times });
       const namesOf = namer(expr, asker);
       const inner = unwrapped(expr);
       const result =
@@ -115,7 +123,8 @@ export class Querier {
     answer: (given: Answer, pace: Pace) => Promise<T>,
   ): Promise<T> {
     const grid = gridOf(bounds);
-    const expr = parse(query);
+    const sizes = new PatternSizes();
+    const expr = await this.#parsed(query, sizes);
     const type = typeOf(expr);
     if (type !== 'scalar' && type !== 'vector') {
       throw badData(
@@ -123,21 +132,25 @@ export class Querier {
       );
     }
     return this.#timed(this.#rangeMs, asker, async (pace) => {
-      const evaluator = this.#evaluator(asker, pace, bounds);
+      const source = this.#sourceFor(asker);
+      const evaluator = new Evaluator({ source, pace, sizes, ...bounds });
       const value = await evaluator.evaluate(expr, grid);
       const result = await rangeResult(pace, value, grid, namer(expr, asker));
       return answer({ result, unreachable: [...evaluator.unreachable] }, pace);
     });
   }
 
-  /** The series that any of the lists of matchers selects, without their samples, by their labels. */
+  /**
+   * The series that any of the lists of matchers selects, without their samples, by their labels.
+   * `ask` is of the query's time as well: lists have to be read.
+   */
   async series<T>(
-    lists: readonly (readonly Matcher[])[],
-    { startMs, endMs }: Pick<RangeBounds, 'startMs' | 'endMs'>,
+    ask: (pace: Pace) => Promise<SeriesQuestion>,
     asker: Asker,
     answer: (selected: Selected, pace: Pace) => Promise<T>,
   ): Promise<T> {
     return this.#timed(undefined, asker, async (pace) => {
+      const { lists, startMs, endMs } = await ask(pace);
       const source = this.#sourceFor(asker);
       const found = new Map<string, Selected['series'][number]>();
       const unreachable = new Set<string>();
@@ -161,12 +174,10 @@ export class Querier {
     return sources === undefined ? this.#source : restricted(this.#source, sources);
   }
 
-  #evaluator(
-    asker: Asker,
-    pace: Pace,
-    bounds: { readonly startMs: number; readonly endMs: number },
-  ): Evaluator {
-    return new Evaluator({ source: this.#sourceFor(asker), pace, ...bounds });
+  /** A text that may have many tokens takes a turn of its own. */
+  async #parsed(query: string, sizes: PatternSizes): Promise<Expr> {
+    if (query.length > TOKENS_MAX) await this.#budget.turns.next();
+    return parse(query, sizes);
   }
 
   async #timed<T>(

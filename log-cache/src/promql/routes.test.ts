@@ -294,6 +294,50 @@ for (const seed of [1, 2]) {
   });
 }
 
+// Longer than any parser likes: what is between is served, and each has its answer.
+const LONG: readonly ((random: (below: number) => number) => string)[] = [
+  (random) => `abs(${'x,'.repeat(random(65_000))}x)`,
+  (random) => `x{${'a="b",'.repeat(random(21_000))}a="b"}`,
+  (random) => `sum by (${'a,'.repeat(random(65_000))}a) (x)`,
+  (random) =>
+    Array(1 + random(10_000))
+      .fill('x')
+      .join(['+', ' and ', '==bool ', '^'][random(4)]),
+  (random) => `${['(', '-', '[', '{', 'abs('][random(5)]?.repeat(random(20_000))}x`,
+  (random) => `${'#\n'.repeat(random(60_000))}1`,
+  (random) => `"${'\\"'.repeat(random(60_000))}${random(2) ? '"' : ''}`,
+  (random) => `x{a=~"${'b|'.repeat(random(60_000))}"}`,
+  (random) => `x{${'a=~"(b{100})+",'.repeat(random(400))}c="d"}`,
+  (random) => Array.from({ length: 1 + random(800) }, () => randomText(random)).join('+'),
+  (random) => {
+    let query = 'vector(1)';
+    for (let n = random(400); n > 0; n -= 1) {
+      query = `label_replace(${query},"x","$1$1","x","(.*a{${random(990)}})?")`;
+    }
+    return query;
+  },
+];
+
+for (const seed of [1, 2]) {
+  test(`long texts get a well-formed answer, too, seed ${seed}`, async (t) => {
+    t.timeout(120_000);
+    const budget = new SampleBudget(1_000_000);
+    const { ask } = await served(t, EXAMPLE, { budget });
+    const random = randomFrom(seed);
+    for (let n = 0; n < 4 * LONG.length; n += 1) {
+      const query = LONG[n % LONG.length]?.(random).slice(0, 128 * 1024) ?? '';
+      const body = new URLSearchParams({ query, time: String(START) }).toString();
+      const reply = await replyOf(
+        await ask('/api/v1/query', { method: 'POST', headers: FORM, body }),
+      );
+      const said = `${query.slice(0, 100)}: ${JSON.stringify(reply).slice(0, 200)}`;
+      t.true(reply.status === 200 || reply.status === 400, said);
+      if (reply.status === 400) t.true(reply.body.error.length > 0, said);
+    }
+    t.is(budget.held, 0);
+  });
+}
+
 async function replyOf(response: Response): Promise<{
   readonly status: number;
   readonly body: { readonly status: string; readonly errorType: string; readonly error: string };

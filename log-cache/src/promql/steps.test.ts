@@ -1,6 +1,7 @@
 import test from 'ava';
 import { Evaluator, type Value } from './evaluate.ts';
 import { Labels, NO_LABELS } from './labels.ts';
+import { PatternSizes } from './matcher.ts';
 import { METRIC_NAME } from './names.ts';
 import { SampleBudget } from './pacer.ts';
 import { parse } from './parse.ts';
@@ -37,7 +38,7 @@ const SOURCE: SeriesSource = {
 async function evaluated(query: string): Promise<{ value: Value; pace: CountingPace }> {
   const pace = new CountingPace();
   const times = { startMs: NOW * 1000, endMs: (NOW + STEPS) * 1000 };
-  const evaluator = new Evaluator({ source: SOURCE, pace, ...times });
+  const evaluator = new Evaluator({ source: SOURCE, pace, sizes: new PatternSizes(), ...times });
   const grid = { startMs: times.startMs, stepMs: 1000, count: STEPS };
   return { value: await evaluator.evaluate(parse(query), grid), pace };
 }

@@ -5,19 +5,22 @@ import { failed } from '../errors.ts';
 import { LABELS_WORK, sortInTurns, workOfLabels } from '../in-turns.ts';
 import { holdLabels, labelsTooLong, roomFor } from '../label-room.ts';
 import { compareText, type Labels } from '../labels.ts';
-import { Pattern } from '../matcher.ts';
+import { COMPILING_WORK, Pattern, type PatternSizes, PatternSizesError } from '../matcher.ts';
 import { isLabelName, METRIC_NAME } from '../names.ts';
 import { merged, type Row } from '../rows.ts';
 import type { Pace } from '../series.ts';
 import { Replacement } from './replacement.ts';
 
+/** `sizes` are those of the request's expressions, to which this adds its own. */
 export async function labelReplace(
   pace: Pace,
   rows: readonly Row[],
   args: readonly string[],
+  sizes: PatternSizes,
 ): Promise<Row[]> {
   const [target = '', replacement = '', source = '', expression = ''] = args;
-  const pattern = patternOf(expression);
+  const pattern = patternOf(expression, sizes);
+  if (pace.isDue(pattern.size * COMPILING_WORK)) await pace.pause();
   checkTarget('label_replace', target);
   const template = new Replacement(replacement);
   const replaced: Row[] = [];
@@ -93,11 +96,14 @@ function checkTarget(name: string, target: string): void {
   throw failed(`invalid destination label name in ${name}(): ${target}`);
 }
 
-function patternOf(expression: string): Pattern {
+function patternOf(expression: string, sizes: PatternSizes): Pattern {
   try {
-    return new Pattern(expression);
+    const pattern = new Pattern(expression);
+    sizes.add(pattern);
+    return pattern;
   } catch (error) {
     if (!(error instanceof PatternError)) throw error;
+    if (error instanceof PatternSizesError) throw failed(error.message);
     throw failed(`invalid regular expression in label_replace(): ${expression}`);
   }
 }
