@@ -102,9 +102,9 @@ export function sourcesOf({ matchers, sources }: Selection): readonly string[] |
   const lists = matchers
     .filter(({ name }) => name === SOURCE_ID)
     .map(({ literals }) => literals)
-    .filter((literals) => literals !== undefined);
-  const [first = sources, ...others] = lists;
-  if (first === undefined) return undefined;
-  const isIn = (id: string): boolean => others.every((ids) => ids.includes(id));
-  return [...new Set(first)].filter((id) => sources?.has(id) !== false && isIn(id));
+    .filter((literals) => literals !== undefined)
+    .map((literals): ReadonlySet<string> => new Set(literals));
+  if (sources !== undefined) lists.push(sources);
+  const [first, ...others] = lists;
+  return first && [...first].filter((id) => others.every((ids) => ids.has(id)));
 }
