@@ -15,7 +15,7 @@ import { CountedTurns } from './testing-turns.ts';
 
 /** So many that one slice of a few milliseconds does not do, on any machine. */
 const COUNT = 200_000;
-const TURNS_MIN = 4;
+const TURNS_MIN = 2;
 
 function known(count = COUNT): Map<string, MetaInfo> {
   const info = { count: 3, expired: 1, oldest: 5n, newest: 1_700_000_000_123_456_789n };
