@@ -16,6 +16,7 @@
  * (former-owners.ts).
  */
 
+import { setMaxListeners } from 'node:events';
 import { status } from '@grpc/grpc-js';
 import type { Log, Zone } from '@standpipe/plumbing';
 import { nowNanoseconds, ownerOf } from '@standpipe/protos';
@@ -115,6 +116,7 @@ export class ClusterReader implements Reader {
       .filter((node) => node !== undefined);
     const formers = this.#formers.of(request.sourceId, request.startTime, owners);
     const untilThen = untilForOthers(until);
+    if (until.gone !== undefined) setMaxListeners(0, until.gone); // One for each node that is asked.
     using hold = this.#answers.begin();
     const heldRead = async (node: Node): Promise<SearchResult> => {
       const found = await passingRefusals(node.read(request, untilThen));

@@ -48,6 +48,7 @@ test('one query goes on per round of the event loop, however many wait', async (
   setImmediate(count);
   const rounds = await Promise.all(
     Array.from({ length: 20 }, async () => {
+      const { signal } = new AbortController();
       using pace = new Pacer({ budget, timeoutMs: 60_000, signal });
       await pace.pause();
       return round;

@@ -10,6 +10,7 @@
  * too: what they hold would be given back by nobody.
  */
 
+import { setMaxListeners } from 'node:events';
 import { Turns } from '../turns.ts';
 import { failed, QueryError } from './errors.ts';
 import type { Pace } from './series.ts';
@@ -61,6 +62,7 @@ export class Pacer implements Pace, Disposable {
     this.#budget = options.budget;
     this.#caller = options.signal;
     this.deadlineMs = Date.now() + options.timeoutMs;
+    setMaxListeners(0, this.#end.signal); // One for each selector and each node that it asks.
     if (this.#caller.aborted) this.#abort();
     else this.#caller.addEventListener('abort', this.#abort, { once: true });
   }
