@@ -10,7 +10,7 @@ import { RANGE_FUNCTIONS, type RangeFunction } from './functions/range.ts';
 import { LABELS_WORK, mapInTurns, sortInTurns, workOfLabels } from './in-turns.ts';
 import { NO_LABELS } from './labels.ts';
 import { type Grid, merged, presentAt, Row, timeAt } from './rows.ts';
-import { onlyValues, scalarOf, withScalars } from './scalars.ts';
+import { constant, onlyValues, rowOf, scalarOf, withScalars } from './scalars.ts';
 import type { Pace } from './series.ts';
 import { inPieces, isPieceEnd, mapSteps, PIECE_STEPS } from './steps.ts';
 
@@ -20,12 +20,12 @@ export async function callFunction(on: Evaluator, call: Call, grid: Grid): Promi
     case 'time':
       return scalarOf(on, grid, (step) => timeAt(grid, step) / 1000);
     case 'pi':
-      return scalarOf(on, grid, () => Math.PI);
+      return constant(on, grid.count, Math.PI);
     case 'scalar':
       return onlyValues(on, await on.rows(argOf(call, 0), grid), grid);
     case 'vector': {
       const values = await on.scalar(argOf(call, 0), grid);
-      return vector([new Row(NO_LABELS, values, new Uint8Array(grid.count).fill(1))]);
+      return vector([await rowOf(on, { type: 'scalar', values })]);
     }
     case 'absent':
       return vector(await absent(on, call, grid));
@@ -43,8 +43,8 @@ export async function callFunction(on: Evaluator, call: Call, grid: Grid): Promi
   const ofDate = DATE_FUNCTIONS[name];
   if (ofDate !== undefined) {
     if (args.length > 0) return vector(await overNumbers(on, call, grid, ofDate));
-    const { values } = await scalarOf(on, grid, (step) => ofDate(timeAt(grid, step) / 1000));
-    return vector([new Row(NO_LABELS, values, new Uint8Array(grid.count).fill(1))]);
+    const dates = await scalarOf(on, grid, (step) => ofDate(timeAt(grid, step) / 1000));
+    return vector([await rowOf(on, dates)]);
   }
   const ofNumber = NUMBER_FUNCTIONS[name];
   if (ofNumber !== undefined) return vector(await overNumbers(on, call, grid, ofNumber));

@@ -10,12 +10,13 @@ import { aggregate } from './aggregate.ts';
 import type { Expr, MatrixSelector, Subquery, TimeShift, VectorSelector } from './ast.ts';
 import { binary } from './binary.ts';
 import { callFunction } from './calls.ts';
-import { LABELS_WORK, mapInTurns, sortInTurns } from './in-turns.ts';
+import { LABELS_WORK, sortInTurns } from './in-turns.ts';
 import { cumulated } from './log-lines.ts';
 import type { PatternSizes } from './matcher.ts';
 import { tooManySamples } from './pacer.ts';
 import type { Grid, Row } from './rows.ts';
 import { merged, Row as Rows, sizeOf, timeAt } from './rows.ts';
+import { constant } from './scalars.ts';
 import type { Pace, Selection, Series, SeriesSource } from './series.ts';
 import { isStepInvariant } from './step-invariant.ts';
 import { inPieces, isPieceEnd, mapSteps, PIECE_STEPS } from './steps.ts';
@@ -25,8 +26,6 @@ export const LOOK_BACK_MS = 300_000;
 export const SUBQUERY_STEP_MS = 60_000;
 
 const SUBQUERY_STEPS_MAX = 1_000_000;
-/** So many steps that get the same value are one step of work. */
-const FILLED_PER_WORK = 16;
 
 export type Value =
   | { readonly type: 'scalar'; readonly values: Float64Array }
@@ -160,8 +159,7 @@ export class Evaluator {
   async #evaluate(expr: Expr, grid: Grid): Promise<Value> {
     switch (expr.type) {
       case 'number':
-        this.pace.hold(grid.count);
-        return { type: 'scalar', values: new Float64Array(grid.count).fill(expr.value) };
+        return constant(this, grid.count, expr.value);
       case 'string':
         return { type: 'string', value: expr.value };
       case 'paren':
@@ -229,15 +227,19 @@ export class Evaluator {
   async #spread(value: Value, count: number): Promise<Value> {
     if (value.type === 'string') return value;
     if (value.type === 'scalar') {
-      this.pace.hold(count - 1);
-      return { ...value, values: new Float64Array(count).fill(value.values[0] ?? Number.NaN) };
+      this.releaseScalar(value.values);
+      return constant(this, count, value.values[0] ?? Number.NaN);
     }
     this.pace.hold(value.rows.length * (count - 1));
-    const workOf = (): number => LABELS_WORK + Math.floor(count / FILLED_PER_WORK);
-    const rows = await mapInTurns(this.pace, value.rows, workOf, ({ labels, values, present }) => {
-      const own = new Float64Array(count).fill(values[0] ?? Number.NaN);
-      return new Rows(labels, own, new Uint8Array(count).fill(present[0] ?? 0));
-    });
+    const rows: Row[] = [];
+    for (const { labels, values, present } of value.rows) {
+      const row = Rows.empty(labels, count);
+      await inPieces(this.pace, count, (from, to) => {
+        row.values.fill(values[0] ?? Number.NaN, from, to);
+        row.present.fill(present[0] ?? 0, from, to);
+      });
+      rows.push(row);
+    }
     return { type: 'vector', rows };
   }
 }

@@ -5,10 +5,11 @@
 
 import { type Expr, selectorsOf } from './ast.ts';
 import type { Evaluator, Value } from './evaluate.ts';
-import type { Grid, Row } from './rows.ts';
+import { NO_LABELS } from './labels.ts';
+import { type Grid, Row } from './rows.ts';
 import { inPieces, mapSteps } from './steps.ts';
 
-type Scalar = Extract<Value, { readonly type: 'scalar' }>;
+export type Scalar = Extract<Value, { readonly type: 'scalar' }>;
 
 export async function scalarOf(
   on: Evaluator,
@@ -21,6 +22,21 @@ export async function scalarOf(
     for (let step = from; step < to; step += 1) values[step] = valueAt(step);
   });
   return { type: 'scalar', values };
+}
+
+/** The same number at each step. */
+export async function constant(on: Evaluator, count: number, value: number): Promise<Scalar> {
+  on.pace.hold(count);
+  const values = new Float64Array(count);
+  await inPieces(on.pace, count, (from, to) => values.fill(value, from, to));
+  return { type: 'scalar', values };
+}
+
+/** A series without labels of a scalar's values, which are its own from now on. */
+export async function rowOf(on: Evaluator, { values }: Scalar): Promise<Row> {
+  const present = new Uint8Array(values.length);
+  await inPieces(on.pace, present.length, (from, to) => present.fill(1, from, to));
+  return new Row(NO_LABELS, values, present);
 }
 
 /** The value of the only row; NaN where there is none, or several. */

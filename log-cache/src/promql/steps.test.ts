@@ -82,7 +82,9 @@ for (const query of [
   'rate(x[10s])',
   'predict_linear(x[10s], time())',
   'sum_over_time(x[10s:5s])',
-  'sum(x @ end()) + time()',
+  'sum(x @ end())',
+  'vector(1)',
+  'vector(1) and vector(2) or vector(3) unless vector(4) == bool vector(5)',
   'histogram_quantile(0.9, label_replace(x, "le", "+Inf", "", ""))',
   'label_replace(x > 1, "c", "", "id", ".*") or label_join(x, "c", "", "id")',
 ]) {
