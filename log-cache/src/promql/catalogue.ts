@@ -61,16 +61,20 @@ export const CATALOGUE: Readonly<Record<string, Handler>> = {
   },
   async metadata(querier, form, asker) {
     const wanted = textParam(form, 'metric');
+    const perMetric = limitOf(form, 'limit_per_metric');
     return answered(querier, { form, asker }, async ({ series }, text, pace) => {
-      const byName = new Map<string, string>();
+      const byName = new Map<string, Set<string>>();
       await mapInTurns(pace, series, labelsWork, ({ labels, type, unit }) => {
         const name = labels.get(METRIC_NAME);
-        if (byName.has(name) || (wanted !== '' && name !== wanted)) return;
+        if (wanted !== '' && name !== wanted) return;
         const told = { ...METADATA[type], unit: type === 'timer' ? 'nanoseconds' : unit };
-        byName.set(name, `${jsonText(name)}:${jsonText([told])}`);
+        const known = byName.get(name) ?? new Set();
+        byName.set(name, known.add(jsonText(told)));
       });
       const entries = await sortInTurns(pace, [...byName], ([a], [b]) => compareText(a, b));
-      await text.list(limited(form, entries), ([, entry]) => entry, '{}');
+      const textOf = ([name, all]: (typeof entries)[number]): string =>
+        `${jsonText(name)}:[${[...all].sort().slice(0, perMetric).join(',')}]`;
+      await text.list(limited(form, entries), textOf, '{}');
     });
   },
 };
@@ -171,9 +175,12 @@ function timesOf(form: Form): { readonly startMs: number; readonly endMs: number
 }
 
 function limited<T>(form: Form, items: readonly T[]): readonly T[] {
-  const text = textParam(form, 'limit');
-  if (text === '') return items;
-  if (!/^\d{1,9}$/.test(text)) throw badData('limit must be a number');
-  const limit = Number(text);
-  return limit === 0 ? items : items.slice(0, limit);
+  return items.slice(0, limitOf(form, 'limit'));
+}
+
+/** Undefined, if there is none. */
+function limitOf(form: Form, name: string): number | undefined {
+  const text = textParam(form, name);
+  if (!/^\d{0,9}$/.test(text)) throw badData(`${name} must be a number`);
+  return Number(text) || undefined;
 }

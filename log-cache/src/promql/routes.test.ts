@@ -255,6 +255,18 @@ test('tells what labels, values and series there are', async (t) => {
   });
 });
 
+test('tells each type and unit that a metric has', async (t) => {
+  const { data } = await served(t, [
+    { source_id: 'a', counter: { name: 'ingress', total: 1 } },
+    { source_id: 'b', gauge: { metrics: { ingress: { value: 1, unit: 'counter' } } } },
+    { source_id: 'c', gauge: { metrics: { ingress: { value: 2, unit: 'counter' } } } },
+  ]);
+  const counter = { type: 'counter', help: '', unit: '' };
+  const gauge = { type: 'gauge', help: '', unit: 'counter' };
+  t.deepEqual(await data('metadata'), { ingress: [counter, gauge] });
+  t.deepEqual(await data('metadata?limit_per_metric=1'), { ingress: [counter] });
+});
+
 test('has what a data source asks for at its start', async (t) => {
   const { data } = await served(t, []);
   t.like(await data('status/buildinfo'), { version: '2.42.0' });

@@ -327,6 +327,19 @@ test('serves a form that is posted, merged with the query', async (t) => {
   t.is((await ask('/api/v1/meta', { ...posted, body: '' })).status, 200);
 });
 
+for (const [type, code] of [
+  ['application/x-www-form-urlencoded;charset=UTF-8', 200],
+  ['Application/X-WWW-Form-Urlencoded ; charset=utf-8', 200],
+  ['application/x-www-form-urlencodedly', 501],
+  ['application/json', 501],
+] as const) {
+  test(`a post of type ${type} is ${code}`, async (t) => {
+    const { ask } = await served(t);
+    const headers = { 'Content-Type': type };
+    t.is((await ask('/api/v1/meta', { method: 'POST', headers })).status, code);
+  });
+}
+
 test('honours what a posted form says its method is', async (t) => {
   const { ask } = await served(t);
   for (const [method, code] of [

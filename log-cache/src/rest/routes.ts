@@ -215,12 +215,13 @@ function answerNotFound(ctx: Context): void {
   answer(ctx, 404, errorBody(status.NOT_FOUND, 'Not Found'));
 }
 
+/** With what parameters ever: browsers say a charset, which the original refuses. */
+const FORM_TYPE = /^application\/x-www-form-urlencoded *(?:;|$)/i;
+
 /** GET, and a POST that is a form and so as good as GET, if it doesn't ask for something else. */
 export function isServed(ctx: Context): boolean {
   if (ctx.method === 'GET') return true;
-  if (ctx.method !== 'POST' || ctx.get('Content-Type') !== 'application/x-www-form-urlencoded') {
-    return false;
-  }
+  if (ctx.method !== 'POST' || !FORM_TYPE.test(ctx.get('Content-Type'))) return false;
   const wanted = ctx.get('X-HTTP-Method-Override').toUpperCase();
   return wanted === '' || wanted === 'GET' || wanted === 'POST';
 }
