@@ -7,7 +7,13 @@
  * A block is a slab, or a quarter of a block. Taking one splits a larger one as far as needed;
  * when the four quarters of a block are free again they become that block, so what big sources
  * give back serves small ones and the other way round. Free blocks are linked through their own
- * first words. Addresses count 32-bit words over all regions and fit 31 bits: 8 GiB at most.
+ * first words; of one size that is taken which has been free the longest, because what has just come
+ * free may yet become a part of a larger one. Addresses count 32-bit words over all regions and fit
+ * 31 bits: 8 GiB at most.
+ *
+ * Pages live longer than the segments that came with them, and one that stays keeps all around it
+ * from becoming a large block again. So they have blocks of 16 KiB to themselves, nests, and are
+ * mixed with the rest only where nothing else is left.
  *
  * A region's memory becomes resident as its slabs are first used, and stays; the budget is
  * therefore the most that is ever resident. Besides it a region costs a byte for each 256. Nothing
@@ -30,6 +36,10 @@ const UNIT_SHIFT = 6;
 const CLASS_MAX = 7;
 /** A slab is at most this share of the budget, so that a small budget is not one block. */
 const SLABS_MIN = 8;
+/** The size of a nest, and the number of the first list of free blocks that lie in nests. */
+const NEST_CLASS = 3;
+const NEST_SHIFT = UNIT_SHIFT + 2 * NEST_CLASS;
+const NESTED = CLASS_MAX + 1;
 const REGION_SHIFT = 28;
 const REGION_WORDS = 2 ** REGION_SHIFT;
 const LOCAL_MASK = REGION_WORDS - 1;
@@ -57,6 +67,8 @@ export class Region {
   readonly view: DataView;
   /** For each unit: 0, or one more than the class of the free block that begins there. */
   readonly free: Uint8Array;
+  /** For each block of a nest's size: 1, if it is a nest. */
+  readonly nests: Uint8Array;
 
   constructor(blockBytes: number) {
     // Not zeroed on purpose: untouched pages of the allocation cost no memory.
@@ -65,6 +77,7 @@ export class Region {
     this.words = new Int32Array(memory);
     this.view = new DataView(memory);
     this.free = new Uint8Array(blockBytes / UNIT_BYTES);
+    this.nests = new Uint8Array(Math.ceil(blockBytes / bytesOf(NEST_CLASS)));
   }
 }
 
@@ -74,8 +87,9 @@ export class Arena {
   readonly #slabs: number;
   readonly #slabsPerRegion: number;
   readonly #regions: Region[] = [];
-  /** For each class the first free block. */
+  /** For each class the free block to be taken next, and the last; in nests, and in the rest. */
   readonly #heads: number[];
+  readonly #tails: number[];
   #slabsTouched = 0;
   /** The next quarter of the slab that is being begun. */
   #freshQuarter = NONE;
@@ -89,7 +103,8 @@ export class Arena {
     this.classMax = classMax;
     this.#slabs = Math.floor(limitBytes / bytesOf(classMax));
     this.#slabsPerRegion = REGION_WORDS / wordsOf(classMax);
-    this.#heads = new Array<number>(classMax + 1).fill(NONE);
+    this.#heads = new Array<number>(NESTED + NEST_CLASS + 1).fill(NONE);
+    this.#tails = [...this.#heads];
   }
 
   /** The bytes of all blocks that are taken. */
@@ -106,8 +121,20 @@ export class Arena {
     return this.#slabs * bytesOf(this.classMax);
   }
 
-  /** Takes a block of this class; NONE when there is neither a free one nor a slab left. */
-  take(blockClass: number): number {
+  /** Takes a block of this class, for a page or not; NONE when there is none, nor a slab left. */
+  take(blockClass: number, isPage = false): number {
+    let address = NONE;
+    if (isPage && this.classMax > NEST_CLASS) {
+      address = this.#takeNested(blockClass);
+      if (address === NONE && this.#beginNest()) address = this.#takeNested(blockClass);
+    }
+    if (address === NONE) address = this.#takeCommon(blockClass);
+    if (address === NONE) address = this.#takeNested(blockClass);
+    if (address !== NONE) this.#usedBytes += bytesOf(blockClass);
+    return address;
+  }
+
+  #takeCommon(blockClass: number): number {
     let from = blockClass;
     while (from <= this.classMax && this.#heads[from] === NONE) from += 1;
     let address: number;
@@ -119,14 +146,36 @@ export class Arena {
       if (address === NONE) return NONE;
       from = Math.max(blockClass, this.classMax - 1);
     }
-    while (from > blockClass) {
-      from -= 1;
+    this.#split(address, from, blockClass);
+    return address;
+  }
+
+  #takeNested(blockClass: number): number {
+    for (let from = blockClass; from <= NEST_CLASS; from += 1) {
+      const address = this.#heads[NESTED + from] as number;
+      if (address === NONE) continue;
+      this.#unlink(address, from);
+      this.#split(address, from, blockClass);
+      return address;
+    }
+    return NONE;
+  }
+
+  #beginNest(): boolean {
+    const nest = this.#takeCommon(NEST_CLASS);
+    if (nest === NONE) return false;
+    this.region(nest).nests[local(nest) >>> NEST_SHIFT] = 1;
+    this.#link(nest, NEST_CLASS);
+    return true;
+  }
+
+  /** Frees all but the first part of this class of a larger block. */
+  #split(address: number, blockClass: number, partClass: number): void {
+    for (let size = blockClass - 1; size >= partClass; size -= 1) {
       for (let quarter = 3; quarter > 0; quarter -= 1) {
-        this.#link(address + quarter * wordsOf(from), from);
+        this.#link(address + quarter * wordsOf(size), size);
       }
     }
-    this.#usedBytes += bytesOf(blockClass);
-    return address;
   }
 
   /**
@@ -162,6 +211,7 @@ export class Arena {
       }
       block = parent;
       size += 1;
+      if (size === NEST_CLASS) this.region(block).nests[local(block) >>> NEST_SHIFT] = 0;
     }
     this.#link(block, size);
   }
@@ -207,16 +257,25 @@ export class Arena {
     return this.region(address).free[local(address) >>> UNIT_SHIFT] as number;
   }
 
-  /** Puts a block at the head of its class: its first word is the next, its second the previous. */
+  /** The list that a free block is in. */
+  #listOf(address: number, blockClass: number): number {
+    if (blockClass > NEST_CLASS) return blockClass;
+    const isNested = this.region(address).nests[local(address) >>> NEST_SHIFT] === 1;
+    return isNested ? NESTED + blockClass : blockClass;
+  }
+
+  /** Puts a block at the end of its list: its first word is the next, its second the previous. */
   #link(address: number, blockClass: number): void {
     const region = this.region(address);
     const at = local(address);
-    const next = this.#heads[blockClass] as number;
-    region.words[at] = next;
-    region.words[at + 1] = NONE;
+    const list = this.#listOf(address, blockClass);
+    const previous = this.#tails[list] as number;
+    region.words[at] = NONE;
+    region.words[at + 1] = previous;
     region.free[at >>> UNIT_SHIFT] = blockClass + 1;
-    if (next !== NONE) this.words(next)[local(next) + 1] = address;
-    this.#heads[blockClass] = address;
+    if (previous === NONE) this.#heads[list] = address;
+    else this.words(previous)[local(previous)] = address;
+    this.#tails[list] = address;
   }
 
   #unlink(address: number, blockClass: number): void {
@@ -224,9 +283,11 @@ export class Arena {
     const at = local(address);
     const next = region.words[at] as number;
     const previous = region.words[at + 1] as number;
-    if (previous === NONE) this.#heads[blockClass] = next;
+    const list = this.#listOf(address, blockClass);
+    if (previous === NONE) this.#heads[list] = next;
     else this.words(previous)[local(previous)] = next;
-    if (next !== NONE) this.words(next)[local(next) + 1] = previous;
+    if (next === NONE) this.#tails[list] = previous;
+    else this.words(next)[local(next) + 1] = previous;
     region.free[at >>> UNIT_SHIFT] = 0;
   }
 }

@@ -10,6 +10,7 @@
  */
 
 import { type Arena, local, NONE } from './arena.ts';
+import type { Place } from './page.ts';
 import {
   type Bounds,
   isFolded,
@@ -21,7 +22,7 @@ import {
   wholeOf,
 } from './record.ts';
 import type { Source } from './source.ts';
-import type { Place, Timeline } from './timeline.ts';
+import type { Timeline } from './timeline.ts';
 import { Unfolder } from './unfolder.ts';
 
 export class Cursor {

@@ -17,9 +17,43 @@ for (const [title, before, beside] of [
     const flooded = historyOfOthers({ before, beside, floodRatio: FLOOD_RATIO });
     t.true(alone.total > OTHERS * 30, String(alone.total));
     t.true(flooded.total >= 0.95 * alone.total, `${flooded.total} of ${alone.total}`);
-    t.true(flooded.least >= 0.8 * alone.least, `${flooded.least} of ${alone.least}`);
+    t.true(flooded.least >= 0.9 * alone.least, `${flooded.least} of ${alone.least}`);
   });
 }
+
+// Large blocks are hard to come by where many small ones are; others must not give for them in vain.
+for (const [kilobytes, memoryLimitBytes] of [
+  [5, 2048 * KIB],
+  [60, 8192 * KIB],
+  [200, 16_384 * KIB],
+] as const) {
+  test(`leaves a hundred sources 95 % of their history beside one that floods envelopes of ${kilobytes} kB`, (t) => {
+    const { store } = testStore({ memoryLimitBytes, maxPerSource: 1e6 });
+    for (let n = 0; store.expired === 0; n += 1) putOthers(store, n);
+    const alone = countsOfOthers(store);
+    const payload = Buffer.alloc(kilobytes * 1000, 'x');
+    const batch = batchOf(
+      Array.from({ length: 10 }, () => ({ ...line('flood', 1), log: { payload } })),
+    );
+    for (let n = 0; n < 20; n += 1) store.put(batch);
+    const flooded = countsOfOthers(store);
+    t.true(sum(flooded) >= 0.95 * sum(alone), `${sum(flooded)} of ${sum(alone)}`);
+    t.true(Math.min(...flooded) >= 0.9 * Math.min(...alone), `${flooded} of ${alone}`);
+    t.true(store.usedBytes >= 0.95 * store.limitBytes, String(store.usedBytes));
+  });
+}
+
+test('keeps the newest of a source whose envelopes are large, where memory is cut up', (t) => {
+  const { store } = testStore({ memoryLimitBytes: 8192 * KIB, maxPerSource: 1e6 });
+  const large = (n: number): EnvelopeInit => ({
+    ...line('large', n),
+    log: { payload: Buffer.alloc(60_000, 'x') },
+  });
+  store.put(batchOf([large(0)]));
+  for (let n = 0; store.expired === 0; n += 1) putOthers(store, n);
+  for (let n = 1; n < 100; n += 1) store.put(batchOf([large(n)]));
+  t.is(told(store.meta().get('large')).newest, 99n);
+});
 
 test('does not let a source that floods logs push out metrics, its own or of others', (t) => {
   const { store, put } = testStore({ memoryLimitBytes: 512 * KIB });
@@ -45,7 +79,7 @@ test('lends logs what metrics leave, and takes it back', (t) => {
   const most = kinds(store, 'logs').logs;
   for (let n = 0; n < 300; n += 1) put(...metricsOf('metrics', n, 100));
   const left = kinds(store, 'logs').logs;
-  t.true(left > 0.65 * most && left < 0.85 * most, `${left} of ${most}`);
+  t.true(left > 0.7 * most && left < 0.8 * most, `${left} of ${most}`);
 });
 
 test('shares the cap of a source between its logs and its metrics', (t) => {
@@ -141,15 +175,25 @@ function historyOfOthers(given: { before: number; beside: number; floodRatio: nu
   const flood = Array.from({ length: 1000 }, () => line('flood', 1));
   const batch = batchOf(flood);
   for (let n = 0; n < given.before + given.beside; n += 1) {
-    store.put(batchOf(Array.from({ length: OTHERS }, (_, i) => padded(line(`quiet ${i}`, n)))));
+    putOthers(store, n);
     if (n < given.before) continue;
     for (let put = 0; put < given.floodRatio; put += batch.count) store.put(batch);
   }
-  const counts = Array.from(
-    { length: OTHERS },
-    (_, index) => store.meta().get(`quiet ${index}`)?.count ?? 0,
-  );
-  return { total: counts.reduce((sum, count) => sum + count, 0), least: Math.min(...counts) };
+  const counts = countsOfOthers(store);
+  return { total: sum(counts), least: Math.min(...counts) };
+}
+
+function putOthers(store: Store, time: number): void {
+  store.put(batchOf(Array.from({ length: OTHERS }, (_, i) => padded(line(`quiet ${i}`, time)))));
+}
+
+function countsOfOthers(store: Store): number[] {
+  const meta = store.meta();
+  return Array.from({ length: OTHERS }, (_, index) => meta.get(`quiet ${index}`)?.count ?? 0);
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
 }
 
 function padded(init: EnvelopeInit): EnvelopeInit {

@@ -18,7 +18,7 @@
 import type { Batch } from '@standpipe/protos';
 import { type Arena, bytesOf, classFor, local, NONE, wordsOf } from './arena.ts';
 import type { Folder } from './folder.ts';
-import { ENTRY_BYTES, type Judge } from './page.ts';
+import type { Judge } from './page.ts';
 import { isMetric, type Pool } from './pool.ts';
 import { type Ranked, UNRANKED } from './ranks.ts';
 import { classOf, FOLDED_HEAD_WORDS, Form, kindOf, lastWord, WHOLE_HEAD_WORDS } from './record.ts';
@@ -41,8 +41,8 @@ const GROWTH = 8;
 /** Past its first segment a lane has no smaller ones than this many of its envelopes, stored whole. */
 const WHOLES_PER_SEGMENT = 4;
 
-/** What a lane gives up at once is at most this part of its segments, or one. */
-const SEGMENTS_PER_SWEEP = 32;
+/** What a lane gives up at once is at most this part of its segments and of its envelopes, or one. */
+const PARTS_PER_LANE = 32;
 
 export class Lane implements Ranked, Judge {
   readonly source: Source;
@@ -61,6 +61,7 @@ export class Lane implements Ranked, Judge {
   readonly #folder: Folder;
   readonly #tally: Tally;
   #segmentBytes = 0;
+  #indexBytes = 0;
   /** The segment that was begun first, and how many there are. */
   #oldest = NONE;
   #segments = 0;
@@ -98,9 +99,13 @@ export class Lane implements Ranked, Judge {
     return this.#arena.words(this.#oldest)[local(this.#oldest) + MARK] as number;
   }
 
-  /** The memory of its segments and of its entries in the index. */
+  /** The memory of its segments, and its part of the index. */
   get heldBytes(): number {
-    return this.#segmentBytes + this.count * ENTRY_BYTES;
+    return this.#segmentBytes + this.#indexBytes;
+  }
+
+  get segmentBytes(): number {
+    return this.#segmentBytes;
   }
 
   /** How much it holds for its weight. */
@@ -166,7 +171,6 @@ export class Lane implements Ranked, Judge {
     entryWords[local(entry) + 2] = address;
     entryWords[local(entry) + 3] = lastWord(form, length, this.#segmentClass, kind);
     this.count += 1;
-    this.pool.count += 1;
   }
 
   /**
@@ -176,18 +180,28 @@ export class Lane implements Ranked, Judge {
    */
   markOldest(): number {
     if (this.count === 0) return 0;
-    let left = Math.max(1, Math.floor(this.#segments / SEGMENTS_PER_SWEEP));
+    let left = Math.floor(this.#segments / PARTS_PER_LANE);
+    const most = this.count / PARTS_PER_LANE;
     let count = 0;
-    for (let segment = this.#oldest; left > 0; left -= 1) {
+    let segment = this.#oldest;
+    do {
       const words = this.#arena.words(segment);
       const head = local(segment);
       const live = words[head + LIVE] as number;
+      if (count > 0 && count + live > most) break;
       words[head + LIVE] = -live;
       count += live;
       segment = words[head + AFTER] as number;
-    }
+      left -= 1;
+    } while (left > 0);
     this.#sweepsAny = false;
     return count;
+  }
+
+  /** Counts so much of the source's index as the lane's. */
+  chargeIndex(bytes: number): void {
+    this.pool.heldBytes += bytes - this.#indexBytes;
+    this.#indexBytes = bytes;
   }
 
   /** Lets a sweep take whatever it meets first of the lane. */
@@ -208,7 +222,7 @@ export class Lane implements Ranked, Judge {
     if (live > 0) return false;
     words[local(segment)] = live + 1;
     if (live === -1) this.#empty(segment, last);
-    this.#uncount();
+    this.count -= 1;
     return true;
   }
 
@@ -219,7 +233,7 @@ export class Lane implements Ranked, Judge {
     const live = (words[local(segment)] as number) - 1;
     words[local(segment)] = live;
     if (live === 0) this.#empty(segment, last);
-    this.#uncount();
+    this.count -= 1;
   }
 
   /** Gives back the segment that is still there when no envelope is. */
@@ -230,11 +244,6 @@ export class Lane implements Ranked, Judge {
     this.#segmentWords = 0;
     this.#usedWords = 0;
     this.#whole = NONE;
-  }
-
-  #uncount(): void {
-    this.count -= 1;
-    this.pool.count -= 1;
   }
 
   /** Gives a segment back that has lost its last envelope; the newest can be filled again. */
@@ -265,9 +274,10 @@ export class Lane implements Ranked, Judge {
 
   /** Begins a new segment with room for an envelope of so many words. */
   #openSegment(words: number): boolean {
-    const least = classFor((words + SEGMENT_HEAD_WORDS) * 4);
+    const least = Math.max(SEGMENT_CLASS_MIN, classFor((words + SEGMENT_HEAD_WORDS) * 4));
     const segment = this.source.take(Math.max(this.#wantedClass(words), least), least);
-    if (segment === NONE) return false;
+    // What room was made for may be found in the newest segment, which has lost all meanwhile.
+    if (segment === NONE) return this.#usedWords + words <= this.#segmentWords;
     const segmentClass = this.source.takenClass;
     this.#hold(bytesOf(segmentClass));
 
@@ -299,7 +309,7 @@ export class Lane implements Ranked, Judge {
 
   #hold(bytes: number): void {
     this.#segmentBytes += bytes;
-    this.pool.segmentBytes += bytes;
+    this.pool.heldBytes += bytes;
   }
 
   /** Makes a segment the newest. */

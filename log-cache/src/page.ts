@@ -27,6 +27,12 @@ export interface Judge {
   drops(where: number, last: number): boolean;
 }
 
+/** A place between two entries: before `index` of a page. */
+export interface Place {
+  page: number;
+  index: number;
+}
+
 /** The place of an entry's first word, of a page that begins at `base`. */
 export function entryAt(base: number, index: number): number {
   return base + HEAD_WORDS + index * ENTRY_WORDS;
@@ -99,6 +105,29 @@ export function packPage(words: Int32Array, base: number): void {
   words.copyWithin(entryAt(base, 0), entryAt(base, first), entryAt(base, count));
   words[base + FIRST] = 0;
   words[base] = count - first;
+}
+
+/**
+ * Makes pages of a quarter's size of one in whose stead four such would do, and says how many have
+ * entries. Those are the first; what is left of the four is no page.
+ */
+export function quarterPage(words: Int32Array, base: number): number {
+  packPage(words, base);
+  const count = words[base] as number;
+  const pageClass = (words[base + CLASS] as number) - 1;
+  const capacity = capacityOf(pageClass);
+  // From the last on, because entries only move back, by the heads that come between them.
+  const pages = Math.ceil(count / capacity);
+  for (let quarter = pages - 1; quarter >= 0; quarter -= 1) {
+    const from = quarter * capacity;
+    const to = Math.min(count, from + capacity);
+    const page = base + quarter * wordsOf(pageClass);
+    words.copyWithin(entryAt(page, 0), entryAt(base, from), entryAt(base, to));
+    words[page] = to - from;
+    words[page + FIRST] = 0;
+    words[page + CLASS] = pageClass;
+  }
+  return pages;
 }
 
 /** Copies the entries of a page behind those of another, which must have room. */

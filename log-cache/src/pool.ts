@@ -7,19 +7,19 @@
  * What one pool leaves unused the other may use. When memory is wanted, the pool gives that has more
  * of it for its weight, and in it the lane that has most: weighted max-min fairness, first between
  * the two, then between sources. So logs give nothing to metrics below three quarters of the budget,
- * and metrics nothing to logs below one quarter. The same weights divide a full source's cap.
+ * and metrics nothing to logs below one quarter; to within the little that lies idle, because what
+ * counts is what both hold, segments and index alike. The same weights divide a full source's cap.
  */
 
 import { Kind } from '@standpipe/protos';
 import type { Lane } from './lane.ts';
-import { ENTRY_BYTES } from './page.ts';
 import { Ranks } from './ranks.ts';
 
 export class Pool {
   readonly weight: number;
   readonly ranks: Ranks<Lane> = new Ranks<Lane>();
-  segmentBytes = 0;
-  count = 0;
+  /** What its lanes hold. */
+  heldBytes = 0;
 
   constructor(weight: number) {
     this.weight = weight;
@@ -27,7 +27,7 @@ export class Pool {
 
   /** How much of the memory it has for its weight. */
   get load(): number {
-    return (this.segmentBytes + this.count * ENTRY_BYTES) / this.weight;
+    return this.heldBytes / this.weight;
   }
 }
 

@@ -24,7 +24,8 @@ import { Lane } from './lane.ts';
 import { type MetaDraft, type MetaInfo, metaDraft } from './meta-info.ts';
 import { isMetric, type Pools } from './pool.ts';
 import { type Ranked, UNRANKED } from './ranks.ts';
-import { type Room, Timeline } from './timeline.ts';
+import type { Room } from './room.ts';
+import { Timeline } from './timeline.ts';
 
 /** Counts over all sources, and the store's mark: see there. */
 export interface Tally {
@@ -141,6 +142,24 @@ export class Source implements Ranked, Room {
     const count = lane.markOldest();
     this.timeline.sweep(lane, count);
     this.#expire(count, count);
+    this.chargeIndex();
+  }
+
+  /** Gives up what came first to the lane that has more for its weight. */
+  expireOldest(): void {
+    const lane = this.#lessEntitled((one) => one.load);
+    if (lane.count > 0) this.expireMemory(lane);
+  }
+
+  /** Has each lane count its part of the index as its own. */
+  chargeIndex(): void {
+    const logs = this.#logs;
+    const metrics = this.#metrics;
+    const bytes = this.#heldBytes - (logs?.segmentBytes ?? 0) - (metrics?.segmentBytes ?? 0);
+    const part = (metrics?.count ?? 0) / Math.max(1, this.count);
+    const ofMetrics = logs === undefined ? bytes : Math.floor(bytes * part);
+    metrics?.chargeIndex(ofMetrics);
+    logs?.chargeIndex(bytes - ofMetrics);
   }
 
   /** Gives up everything. The source must not be used again. */
@@ -150,11 +169,12 @@ export class Source implements Ranked, Room {
     this.#expire(count, count);
     this.#logs?.shed();
     this.#metrics?.shed();
+    this.chargeIndex();
     assert.equal(this.#heldBytes, 0, 'what a source held is given back whole');
   }
 
   /** A block of memory, for which this source gives up something if it has its bytes. */
-  take(blockClass: number, least: number): number {
+  take(blockClass: number, least: number, isPage = false): number {
     const { room, maxBytes } = this.#shared;
     let wanted = blockClass;
     while (wanted > least && bytesOf(wanted) > maxBytes / 4) wanted -= 1;
@@ -163,7 +183,7 @@ export class Source implements Ranked, Room {
       if (tries === TRIES_MAX || lane.count === 0) return NONE;
       this.expireMemory(lane);
     }
-    const address = room.take(wanted, least);
+    const address = room.take(wanted, least, isPage);
     if (address !== NONE) this.#heldBytes += bytesOf(room.takenClass);
     return address;
   }

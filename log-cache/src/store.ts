@@ -14,9 +14,10 @@
  *     quiet are left alone until the busiest are down to their size. When that is FLOOR_BYTES, a
  *     quiet one among the smallest gives all it has instead: a flood of sources does not wear down
  *     those that were there;
- *   - an envelope is larger than a slab (4 MiB, less when the budget is small), or finds no block
- *     although EVICTIONS_MAX were freed: the envelope itself. Only blocks above 64 KiB can meet
- *     memory that is so cut up;
+ *   - an envelope is larger than a slab (4 MiB, less when the budget is small): the envelope itself;
+ *   - an envelope finds no block that is large enough, although a thirty-second of the budget lies
+ *     idle, cut up: what came first to its own source, and if that does not help the envelope. Only
+ *     blocks of a five-hundredth of the budget and more meet that often;
  *   - there are more than `maxSources`, or their ids take more than 256 bytes each on average: a
  *     quiet one among the smallest is forgotten whole.
  * A source that has nothing left is forgotten, with its counts.
@@ -39,8 +40,8 @@ import type { MetaInfo } from './meta-info.ts';
 import { type SourceFigures, type StoreMetrics, storeMetrics } from './metrics.ts';
 import { createPools, type Pool, type Pools } from './pool.ts';
 import { Ranks } from './ranks.ts';
+import type { Room } from './room.ts';
 import { Source, type SourceOptions, type Tally } from './source.ts';
-import type { Room } from './timeline.ts';
 
 export const MEMORY_LIMIT_BYTES_DEFAULT: number = 256 * 2 ** 20;
 export const MEMORY_LIMIT_BYTES_MIN: number = ARENA_BYTES_MIN;
@@ -61,6 +62,8 @@ export interface StoreOptions {
 }
 
 const EVICTIONS_MAX = 32;
+/** Nobody gives for another's block while more than this part of the budget lies idle. */
+const IDLE_PARTS = 32;
 const ID_BYTES_MEAN_MAX = 256;
 /** What a source is left with while a quiet one can be forgotten; less when the budget is small. */
 const FLOOR_BYTES_MAX = 4096;
@@ -101,7 +104,7 @@ export class Store {
     this.#envelopeBytesMax = bytesOf(this.#arena.classMax) - SEGMENT_HEAD_BYTES;
     this.#room = {
       takenClass: 0,
-      take: (blockClass, least) => this.#take(blockClass, least),
+      take: (blockClass, least, isPage) => this.#take(blockClass, least, isPage),
       release: (address, blockClass) => this.#arena.release(address, blockClass),
     };
     this.#shared = {
@@ -240,30 +243,41 @@ export class Store {
   }
 
   #rank(source: Source): void {
+    source.chargeIndex();
     this.#ranks.update(source);
     if (source.logs !== undefined) this.#pools.logs.ranks.update(source.logs);
     if (source.metrics !== undefined) this.#pools.metrics.ranks.update(source.metrics);
   }
 
   /** Room for a source, made by eviction when there is none. */
-  #take(blockClass: number, least: number): number {
+  #take(blockClass: number, least: number, isPage = false): number {
     const wanted = Math.min(blockClass, this.#arena.classMax);
-    // One class smaller will do as well, lest memory that is cut up lies idle.
-    let address = this.#takeDownTo(wanted, Math.max(least, wanted - 1));
+    // A smaller one will do as well, lest memory that is cut up lies idle.
+    let address = this.#takeDownTo(wanted, least, isPage);
     if (address !== NONE) return address;
     const start = performance.now();
     for (let evictions = 0; address === NONE && evictions < EVICTIONS_MAX; evictions += 1) {
-      if (!this.#evict()) break;
+      if (this.#isCutUp(least) || !this.#evict()) break;
       // The first eviction most often frees just such a block; if not, a smaller one will do.
-      address = this.#takeDownTo(wanted, least);
+      address = this.#takeDownTo(wanted, least, isPage);
+    }
+    if (address === NONE && this.#current !== undefined) {
+      this.#current.expireOldest(); // Most often such a block.
+      address = this.#takeDownTo(wanted, least, isPage);
     }
     this.#evictionMs = performance.now() - start;
     return address;
   }
 
-  #takeDownTo(wanted: number, least: number): number {
+  /** Whether so much is free that others would most likely give for such a block in vain. */
+  #isCutUp(blockClass: number): boolean {
+    const { limitBytes, usedBytes } = this.#arena;
+    return limitBytes - usedBytes > Math.max(limitBytes / IDLE_PARTS, bytesOf(blockClass));
+  }
+
+  #takeDownTo(wanted: number, least: number, isPage: boolean): number {
     for (let blockClass = wanted; blockClass >= least; blockClass -= 1) {
-      const address = this.#arena.take(blockClass);
+      const address = this.#arena.take(blockClass, isPage);
       if (address === NONE) continue;
       this.#room.takenClass = blockClass;
       return address;

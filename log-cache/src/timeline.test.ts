@@ -2,7 +2,8 @@ import { splitTime } from '@standpipe/protos';
 import { randomFrom } from '@standpipe/protos/testing';
 import test from 'ava';
 import { Arena, local } from './arena.ts';
-import { type Room, Timeline } from './timeline.ts';
+import type { Room } from './room.ts';
+import { Timeline } from './timeline.ts';
 
 const KIB = 1024;
 
@@ -19,6 +20,23 @@ test('finds a place for what is earlier than all, equal to some, and later than 
   t.deepEqual(given.numbers(), [3, 1, 5, 0, 2, 4]);
   t.is(timeline.oldest, -1n);
   t.is(timeline.newest, 9n);
+});
+
+test('gives back what is too large for the few that a sweep leaves', (t) => {
+  const given = testTimeline();
+  for (let n = 0; n < 2000; n += 1) given.insert(n, n);
+  for (const [left, most] of [
+    [100, 2 * KIB],
+    [40, 2 * KIB],
+    [10, KIB / 2],
+  ] as const) {
+    given.sweep((n) => n < 2000 - left);
+    t.deepEqual(
+      given.numbers(),
+      given.model.map(({ n }) => n),
+    );
+    t.true(given.arena.usedBytes <= most, `${given.arena.usedBytes} for ${left}`);
+  }
 });
 
 test('sweeps entries out of the midst, and the newest, and all', (t) => {

@@ -10,7 +10,8 @@
  * time; it moves the entries of one page that are later, and when the page is full, a part of it
  * goes to a new page. So an envelope that is very late costs little more than one that is a bit
  * late, and no envelope's bytes move. A sweep takes entries out of the midst, in one walk from the
- * oldest to the last that goes, and joins pages that it leaves half empty.
+ * oldest to the last that goes, joins pages that it leaves half empty, and cuts up those that have
+ * become too large for the source.
  *
  * Nothing is lost here: `insert` says NONE when there is no memory for a page. An entry costs 16
  * bytes. `where` is the arena's address of the envelope's bytes; the class is that of the segment
@@ -22,7 +23,7 @@
 
 import assert from 'node:assert/strict';
 import { joinTime } from '@standpipe/protos';
-import { type Arena, local, NONE } from './arena.ts';
+import { type Arena, local, NONE, wordsOf } from './arena.ts';
 import {
   appendPage,
   CLASS,
@@ -36,25 +37,13 @@ import {
   isLater,
   type Judge,
   liveIn,
+  type Place,
   packPage,
   pageClassFor,
+  quarterPage,
   sweepPage,
 } from './page.ts';
-
-/** Where memory comes from. Taking may evict, and may so shorten this very timeline. */
-export interface Room {
-  /** A block of the class, or if need be of a smaller one down to `least`; or NONE. */
-  take(blockClass: number, least: number): number;
-  /** The class of the block that was taken last. */
-  readonly takenClass: number;
-  release(address: number, blockClass: number): void;
-}
-
-/** A place between two entries: before `index` of a page. */
-export interface Place {
-  page: number;
-  index: number;
-}
+import type { Room } from './room.ts';
 
 /** Two neighbours become one page if that leaves a quarter of it for what comes late. */
 const JOINED_MAX = 0.75;
@@ -179,6 +168,27 @@ export class Timeline {
       }
     }
     pages.splice(kept, seen - kept);
+    this.#shrink();
+  }
+
+  /** Cuts up pages that are far too large for so few entries, and gives back what has none. */
+  #shrink(): void {
+    const pages = this.#pages;
+    const wanted = pageClassFor(2 * this.#count);
+    if (pages.length === 0 || this.#classOf(pages[0] as number) <= wanted) return;
+    for (let index = pages.length - 1; index >= 0; index -= 1) {
+      const page = pages[index] as number;
+      const quarterClass = this.#classOf(page) - 1;
+      const words = this.#arena.words(page);
+      if (quarterClass < wanted || liveIn(words, local(page)) > 4 * capacityOf(quarterClass))
+        continue;
+      const used = quarterPage(words, local(page));
+      for (let quarter = 1; quarter < 4; quarter += 1) {
+        const address = page + quarter * wordsOf(quarterClass);
+        if (quarter < used) pages.splice(index + quarter, 0, address);
+        else this.#room.release(address, quarterClass);
+      }
+    }
   }
 
   /** Sets `place` before the first entry that is at this time or later. */
@@ -285,7 +295,7 @@ export class Timeline {
 
   #takePage(): number {
     const wanted = pageClassFor(this.#count);
-    const page = this.#room.take(wanted, 0);
+    const page = this.#room.take(wanted, 0, true);
     if (page === NONE) return NONE;
     const words = this.#arena.words(page);
     const base = local(page);
