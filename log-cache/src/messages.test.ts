@@ -51,6 +51,18 @@ test('reads a batch in pieces as one, and passes over unknown fields', (t) => {
   t.false(localOnly);
 });
 
+test('passes over unknown groups, with fields and other groups in them', (t) => {
+  const one = encodeSendRequest(BATCH, true);
+  const group = Buffer.from([
+    ...[0x7b, 0x0a, 0x02, 0x7c, 0x7c, 0x10, 0x00, 0x15, 1, 2, 3, 4], // What is in it is not ours.
+    ...[0x83, 0x01, 0x09, 1, 2, 3, 4, 5, 6, 7, 8, 0x84, 0x01, 0x7c],
+  ]);
+  const whole = { envelopes: BATCH.bytes, localOnly: true, filtered: false };
+  t.deepEqual(readCarrier(Buffer.concat([group, one, group])), whole);
+  t.notThrows(() => SendRequest.decode(Buffer.concat([group, one, group])));
+  t.deepEqual(readCarrier(Buffer.concat([nested(100), one])), whole);
+});
+
 test('knows a request without envelopes from one with an empty batch', (t) => {
   t.is(readCarrier(Buffer.alloc(0)).envelopes, undefined);
   t.is(readCarrier(Buffer.from([0x10, 0x01])).localOnly, true);
@@ -64,6 +76,10 @@ for (const [what, bytes] of [
   ['a field number of zero', [0x02, 0x00]],
   ['a fixed value that is cut off', [0x7d, 0x01]],
   ['a wire type that does not exist', [0x0f, 0x01]],
+  ['a group that is not closed', [0x7b, 0x10, 0x01]],
+  ['a group that is closed under another number', [0x7b, 0x74]],
+  ['the end of a group that never began', [0x7c]],
+  ['101 groups in each other', [...nested(101)]],
 ] as const) {
   test(`refuses ${what}`, (t) => {
     t.throws(() => readCarrier(Buffer.from(bytes)), { instanceOf: MalformedError });
@@ -118,3 +134,8 @@ test('refuses a request that is no message', (t) => {
   t.throws(() => decodeReadRequest(Buffer.from([0x0a, 0x05])), { instanceOf: MalformedError });
   t.throws(() => decodeMetaRequest(Buffer.from([0xff])), { instanceOf: MalformedError });
 });
+
+/** So many groups, one in the other. */
+function nested(depth: number): Buffer {
+  return Buffer.concat([Buffer.alloc(depth, 0x7b), Buffer.alloc(depth, 0x7c)]);
+}

@@ -20,6 +20,10 @@ const LOCAL_ONLY_TAG = 0x10;
 const FILTERED = Buffer.from([0xc8, 0x3e, 0x01]);
 const NOTHING: Buffer = Buffer.alloc(0);
 const FILTERED_TAG = 1001 << 3;
+const GROUP_START = 3;
+const GROUP_END = 4;
+/** How deep groups may lie in each other. */
+const GROUPS_MAX = 100;
 
 /** What a SendRequest or a ReadResponse carries. */
 export interface Carrier {
@@ -52,23 +56,13 @@ export function readCarrier(bytes: Buffer): Carrier {
   const pieces: Buffer[] = [];
   let localOnly = false;
   let filtered = false;
-  let at = 0;
-  while (at < bytes.length) {
-    const tag = readVarint(bytes, at);
-    const value = readVarint(bytes, at + tag.size);
-    const start = at + tag.size + value.size;
-    const wireType = tag.number & 7;
-    const isWhole = value.size > 0 || wireType === 1 || wireType === 5;
-    if (!isWhole || tag.number < 8) throw new MalformedError('a field is cut off');
-    if (wireType === 0) at = start;
-    else if (wireType === 1) at = at + tag.size + 8;
-    else if (wireType === 5) at = at + tag.size + 4;
-    else if (wireType === 2) at = start + value.number;
-    else throw new MalformedError(`a field of wire type ${wireType}`);
-    if (at > bytes.length) throw new MalformedError('a field is cut off');
-    if (tag.number === FIELD_1) pieces.push(bytes.subarray(start, at));
-    if (tag.number === LOCAL_ONLY_TAG) localOnly = value.number !== 0;
-    if (tag.number === FILTERED_TAG) filtered = value.number !== 0;
+  for (let at = 0; at < bytes.length; ) {
+    const { tag, value, start, end } = readField(bytes, at);
+    at = (tag & 7) === GROUP_START ? groupEnd(bytes, end, tag) : end;
+    if ((tag & 7) === GROUP_END) throw new MalformedError('a group ends that never began');
+    if (tag === FIELD_1) pieces.push(bytes.subarray(start, end));
+    if (tag === LOCAL_ONLY_TAG) localOnly = value !== 0;
+    if (tag === FILTERED_TAG) filtered = value !== 0;
   }
   const [first] = pieces;
   return { envelopes: pieces.length > 1 ? Buffer.concat(pieces) : first, localOnly, filtered };
@@ -147,6 +141,54 @@ export function framed(batch: Buffer, fields: Buffer = NOTHING): Buffer {
   bytes.set(batch, head);
   bytes.set(fields, head + batch.length);
   return bytes;
+}
+
+interface Field {
+  /** Its number and wire type. */
+  readonly tag: number;
+  /** A varint's value, or the length of bytes. */
+  readonly value: number;
+  /** Where its value stands; where a group starts or ends, nothing. */
+  readonly start: number;
+  readonly end: number;
+}
+
+function readField(bytes: Buffer, at: number): Field {
+  const { number: tag, size } = readVarint(bytes, at);
+  const body = at + size;
+  const wireType = tag & 7;
+  if (tag < 8) throw new MalformedError('a field is cut off');
+  if (wireType > 5) throw new MalformedError(`a field of wire type ${wireType}`);
+  const hasVarint = wireType === 0 || wireType === 2;
+  const value = hasVarint ? readVarint(bytes, body) : { number: 0, size: 0 };
+  const start = body + value.size;
+  const end = start + valueLength(wireType, value.number);
+  const isCut = end > bytes.length || (hasVarint && value.size === 0);
+  if (isCut) throw new MalformedError('a field is cut off');
+  return { tag, value: value.number, start, end };
+}
+
+/** The bytes of a value behind its varint, if it has one. */
+function valueLength(wireType: number, length: number): number {
+  if (wireType === 1) return 8;
+  if (wireType === 5) return 4;
+  return wireType === 2 ? length : 0;
+}
+
+/** Where a group ends whose tag has just been read. Nobody knows any, so all are passed over. */
+function groupEnd(bytes: Buffer, start: number, tag: number): number {
+  const open = [tag];
+  let at = start;
+  while (open.length > 0) {
+    const field = readField(bytes, at);
+    at = field.end;
+    const wireType = field.tag & 7;
+    if (wireType === GROUP_START) open.push(field.tag);
+    const isOther = wireType === GROUP_END && open.pop() !== field.tag - GROUP_END + GROUP_START;
+    if (isOther) throw new MalformedError('a group ends that never began');
+    if (open.length > GROUPS_MAX) throw new MalformedError('groups too deep in each other');
+  }
+  return at;
 }
 
 /** A varint below 2^53 of at most ten bytes; `number` 0 and `size` 0 at the end of the bytes. */
