@@ -13,6 +13,7 @@ import { dial, listenGrpc } from './grpc.ts';
 import { listenHttp } from './http.ts';
 import type { Issued } from './issuer.ts';
 import { koaApp } from './koa-app.ts';
+import { createLogger, type Log } from './log.ts';
 import { Metrics } from './metrics.ts';
 import { eventually, type SpyLog, spyLog } from './testing.ts';
 import { PemFolder, testAuthority, testIssue } from './testing-pki.ts';
@@ -24,6 +25,7 @@ const HOUR_MS = 60 * 60 * 1000;
 /** The two of TLS 1.2 that are spoken, by OpenSSL's names. */
 const SPOKEN = ['ECDHE-RSA-AES128-GCM-SHA256', 'ECDHE-RSA-AES256-GCM-SHA384'];
 const AES_128 = 'TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256';
+const OLD_CIPHERS = 'ALL@SECLEVEL=0';
 const DOORS = ['gRPC', 'HTTPS', 'HTTPS with HTTP/2'] as const;
 
 const STRANGERS: readonly (readonly [
@@ -60,7 +62,7 @@ for (const door of DOORS) {
   test(`${door} refuses TLS 1.0 and 1.1`, async (t) => {
     const { shake, refusals } = await serving(t, door);
     for (const version of ['TLSv1', 'TLSv1.1'] as const) {
-      const old = { minVersion: version, maxVersion: version, ciphers: 'ALL@SECLEVEL=0' };
+      const old = { minVersion: version, maxVersion: version, ciphers: OLD_CIPHERS };
       await t.throwsAsync(shake(old), { message: /protocol version/ }, version);
     }
     await eventually(() => refusals() === 2);
@@ -98,9 +100,10 @@ for (const door of DOORS) {
 
   for (const [what, identity] of STRANGERS) {
     test(`${door} hangs up on a client with ${what}`, async (t) => {
-      const { shake, refusals } = await serving(t, door);
+      const { shake, refusals, log } = await serving(t, door);
       await t.throwsAsync(shake(await identity()));
       await eventually(() => refusals() === 1);
+      t.is(log.lines[0]?.fields.peer, '127.0.0.1', 'the log says whose it was');
     });
   }
 
@@ -109,6 +112,24 @@ for (const door of DOORS) {
     await t.notThrowsAsync(shake(await testIssue('a', 'anybody', { uses: ['client'] })));
   });
 }
+
+test('a noisy client without a certificate does not hide why another is refused', async (t) => {
+  const lines: string[] = [];
+  const destination = { write: (line: string) => void lines.push(line) };
+  const log = createLogger('doppler', { level: 'info', format: 'json', destination });
+  const { shake, refusals } = await serving(t, 'gRPC', { log });
+  for (let times = 0; times < 3; times += 1) {
+    await t.throwsAsync(shake({ cert: undefined, key: undefined }));
+  }
+  await t.throwsAsync(shake(await testIssue('b', 'nozzle')));
+  await t.throwsAsync(
+    shake({ minVersion: 'TLSv1.1', maxVersion: 'TLSv1.1', ciphers: OLD_CIPHERS }),
+  );
+  await eventually(() => refusals() === 5);
+  const reasons = lines.map((line) => (JSON.parse(line) as { reason: string }).reason);
+  t.is(reasons.length, 3, 'one line for each reason');
+  t.true(reasons.includes('UNABLE_TO_VERIFY_LEAF_SIGNATURE'));
+});
 
 test('mTLS has RSA keys for TLS 1.2 and insists on ALPN h2, on gRPC ports', async (t) => {
   const { shake } = await serving(t, 'gRPC');
@@ -165,13 +186,13 @@ type Shake = (options: ConnectionOptions) => Promise<{ protocol: string | null; 
 async function serving(
   t: ExecutionContext,
   door: (typeof DOORS)[number],
-  options: { readonly server?: Issued; readonly suites?: Tls['suites'] } = {},
+  options: { readonly server?: Issued; readonly suites?: Tls['suites']; readonly log?: Log } = {},
 ): Promise<{ address: string; shake: Shake; refusals: () => number; log: SpyLog }> {
   const log = spyLog();
   const metrics = new Metrics({ origin: 'doppler' });
   const identity = await identityOf(t, 'doppler', options.server);
   const tls: Tls = options.suites ? { ...identity, suites: options.suites } : identity;
-  const common = { address: '127.0.0.1:0', tls, log, metrics, drainMs: 100 };
+  const common = { address: '127.0.0.1:0', tls, log: options.log ?? log, metrics, drainMs: 100 };
   const app = koaApp(log);
   const listener =
     door === 'gRPC'
