@@ -1,4 +1,5 @@
 import { ConfigError } from '@standpipe/plumbing';
+import { spyLog } from '@standpipe/plumbing/testing';
 import test from 'ava';
 import { readConfig as readNodeConfig } from './config.ts';
 import { readConfig as readGatewayConfig } from './gateway/config.ts';
@@ -41,6 +42,26 @@ test('a node without TLS that would listen everywhere listens on this machine on
     addresses.map((ADDR) => readNodeConfig({ ADDR }).address),
     ['127.0.0.1:8080', '127.0.0.1:8080', 'localhost:8080', '10.1.1.1:8080'],
   );
+});
+
+test('a node starts with what the original starts with, and says what is odd', (t) => {
+  const log = spyLog();
+  const NODE_ADDRS = 'a:1,b:1,a:1,b:2,a:1';
+  const vars = { ADDR: ':1', NODE_ADDRS, DEBUG_METRICS: 'yes', PPROF_PORT: '7070' };
+  const config = readNodeConfig(vars, { log });
+  t.is(config.observability.pprofPort, undefined);
+  t.is(config.zones[0]?.addresses.length, 5);
+  t.deepEqual(
+    log.lines.map(({ text }) => text),
+    [
+      'DEBUG_METRICS is "yes", which is taken for false; true is true or 1',
+      'NODE_ADDRS names a:1 more than once, so that it owns more than its share',
+    ],
+  );
+  t.throws(() => readNodeConfig({ ADDR: ':1', LOG_CACHE_JOURNAL: 'yes' }), {
+    instanceOf: ConfigError,
+    message: /LOG_CACHE_JOURNAL is "yes"/,
+  });
 });
 
 const mistakes: readonly (readonly [what: string, vars: Record<string, string>, told: RegExp])[] = [

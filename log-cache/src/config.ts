@@ -1,6 +1,12 @@
 /** All that can be set on a Log Cache that stands alone: the names of log-cache-release v3.2.0. */
 
-import { Env, type ObservabilityConfig, type TlsFiles, type Zone } from '@standpipe/plumbing';
+import {
+  Env,
+  type EnvOptions,
+  type ObservabilityConfig,
+  type TlsFiles,
+  type Zone,
+} from '@standpipe/plumbing';
 import {
   internalTlsSettings,
   metricsSettings,
@@ -34,8 +40,11 @@ export const ZONE = 'nodes';
 /** What the original does about its garbage, which ours has none of. */
 const UNUSED: readonly string[] = ['TRUNCATION_INTERVAL', 'PRUNES_PER_GC', 'USE_RFC339'];
 
-export function readConfig(vars: Readonly<NodeJS.ProcessEnv> = process.env): NodeConfig {
-  const env = new Env(vars, { exempt: UNUSED });
+export function readConfig(
+  vars: Readonly<NodeJS.ProcessEnv> = process.env,
+  options: Pick<EnvOptions, 'log'> = {},
+): NodeConfig {
+  const env = new Env(vars, { ...options, exempt: UNUSED });
   const tls = internalTlsSettings(env);
   const addresses = env.addresses('NODE_ADDRS', { fallback: [] });
   const nodeIndex = env.count('NODE_INDEX', { fallback: 0, min: 0, max: 65_535 });
@@ -51,6 +60,9 @@ export function readConfig(vars: Readonly<NodeJS.ProcessEnv> = process.env): Nod
   };
   if (nodeIndex >= Math.max(1, addresses.length)) {
     env.mistake('NODE_INDEX', `is ${nodeIndex}, but there are ${addresses.length} NODE_ADDRS`);
+  }
+  for (const twice of new Set(addresses.filter((one, at) => addresses.indexOf(one) < at))) {
+    env.warning('NODE_ADDRS', `names ${twice} more than once, so that it owns more than its share`);
   }
   env.done();
   return config;

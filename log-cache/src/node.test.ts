@@ -1,6 +1,6 @@
 import { type ServiceError, status } from '@grpc/grpc-js';
-import { dial } from '@standpipe/plumbing';
-import { eventually } from '@standpipe/plumbing/testing';
+import { dial, type Log } from '@standpipe/plumbing';
+import { eventually, spyLog, testTls } from '@standpipe/plumbing/testing';
 import { logcache, promQlQuerierService } from '@standpipe/protos';
 import test, { type ExecutionContext } from 'ava';
 import { LogCacheClient } from './client.ts';
@@ -89,6 +89,26 @@ test('a query that takes longer than QUERY_TIMEOUT is ended, and counted', async
   t.is(figureOf(await page(), 'log_cache_promql_timeout'), 1);
 });
 
+for (const [name, warned] of [
+  ['log-cache', []],
+  ['someone-else', ['the certificate does not name log-cache, which others insist on']],
+] as const) {
+  test(`a node whose certificate names ${name} starts with ${warned.length} warnings`, async (t) => {
+    const log = spyLog();
+    const files = (await testTls(name))[name];
+    await started(t, { CA_PATH: files.ca, CERT_PATH: files.cert, KEY_PATH: files.key }, log);
+    const told = log.lines.filter(({ text }) => text.startsWith('the certificate'));
+    t.deepEqual(
+      told.map(({ text }) => text),
+      warned,
+    );
+    for (const { fields } of told) {
+      t.is(fields.file, files.cert);
+      t.regex(String(fields.named), /DNS:someone-else/);
+    }
+  });
+}
+
 /** How a query over gRPC failed; undefined, if it did not. */
 function askedOf(
   t: ExecutionContext,
@@ -114,13 +134,14 @@ function figureOf(text: string, series: string): number {
 async function started(
   t: ExecutionContext,
   env: Readonly<Record<string, string>>,
+  log: Log = silent(),
 ): Promise<{
   readonly client: LogCacheClient;
   readonly address: string;
   readonly page: () => Promise<string>;
 }> {
   const vars = { ADDR: '127.0.0.1:0', METRICS_PORT: '0', MEMORY_LIMIT_BYTES: '8388608', ...env };
-  const node = await startLogCache(readConfig(vars), silent());
+  const node = await startLogCache(readConfig(vars), log);
   const client = new LogCacheClient({ address: node.address, tls: undefined });
   t.teardown(async () => {
     await client[Symbol.asyncDispose]();

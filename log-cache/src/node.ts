@@ -18,7 +18,7 @@ import {
 } from '@standpipe/plumbing';
 import { type NodeConfig, ZONE } from './config.ts';
 import { createLogCache, type LogCache } from './log-cache.ts';
-import { tellIfNear } from './process-settings.ts';
+import { tellIfNear, tellIfUnnamed } from './process-settings.ts';
 
 /** How long draining may take, but for writing the cache to its folder. */
 const DRAIN_LIMIT_MS = 10_000;
@@ -50,6 +50,7 @@ export async function startLogCache(
     const { services } = cache;
     const grpc = await listenGrpc({ address: config.address, tls, services, log, metrics });
     tellIfNear(config, log);
+    if (config.tls && tls) tellIfUnnamed(tls, config.tls.cert, log);
     return {
       address: grpc.address,
       metricsPort: told.port,

@@ -1,5 +1,6 @@
 /** Settings that the processes of log-cache-release have in common. */
 
+import { X509Certificate } from 'node:crypto';
 import {
   type Env,
   formatAddress,
@@ -8,6 +9,7 @@ import {
   type ObservabilityConfig,
   observabilitySettings,
   parseAddress,
+  type Tls,
   type TlsFiles,
   tlsSettings,
 } from '@standpipe/plumbing';
@@ -60,6 +62,18 @@ export function nearUnlessSecure(address: string, secure: boolean): NearAddress 
 export function tellIfNear({ askedAddress }: Pick<NearAddress, 'askedAddress'>, log: Log): void {
   if (askedAddress === undefined) return;
   log.warn({ asked: askedAddress }, 'without TLS only this machine is served');
+}
+
+/** What those who ask a Log Cache want its certificate to name. */
+const SERVER_NAME = 'log-cache';
+
+/** Tells whoever gave a certificate that those who check its name will hang up. */
+export function tellIfUnnamed(tls: Pick<Tls, 'cert'>, file: string, log: Log): void {
+  const names = new X509Certificate(tls.cert);
+  // As Go, which has not looked at a subject for long.
+  if (names.checkHost(SERVER_NAME, { subject: 'never' }) !== undefined) return;
+  const named = names.subjectAltName ?? 'nothing';
+  log.warn({ file, named }, `the certificate does not name ${SERVER_NAME}, which others insist on`);
 }
 
 function tlsIfAny(

@@ -1,5 +1,6 @@
 import test from 'ava';
 import { ConfigError, Env } from './env.ts';
+import { spyLog } from './testing.ts';
 
 test('reads each kind of setting', (t) => {
   const env = new Env({
@@ -59,7 +60,7 @@ test('tells every mistake at once', (t) => {
   env.count('RING_SIZE', { fallback: 7, min: 1, max: 10 });
   env.duration('WAIT', { fallback: '5s', max: '1h' });
   env.address('PEER', {});
-  env.flag('SECURE', {});
+  env.flag('SECURE', { strict: true });
   env.map('TAGS');
   env.mistake('NAME', 'must rhyme');
   const error = t.throws(() => env.done(), { instanceOf: ConfigError });
@@ -120,4 +121,24 @@ test('lets an address to listen on leave out its host', (t) => {
   env.done();
   env.address('LOG_CACHE_HTTP_ADDR', {});
   t.throws(() => env.done(), { message: /HOST:PORT/ });
+});
+
+test('takes an odd flag for false, as the originals do, and says so', (t) => {
+  const log = spyLog();
+  const env = new Env({ DEBUG: 'yes', TRIM: 'True', API_TOKEN: 'on', OFF: '0', ON: '1' }, { log });
+  t.false(env.flag('DEBUG'));
+  t.false(env.flag('TRIM', { fallback: true }));
+  t.false(env.flag('API_TOKEN'));
+  t.false(env.flag('OFF'));
+  t.true(env.flag('ON'));
+  t.deepEqual(log.lines, [], 'before all is read nobody knows whether it starts');
+  env.done();
+  t.deepEqual(
+    log.lines.map(({ level, text }) => [level, text]),
+    [
+      ['warn', 'DEBUG is "yes", which is taken for false; true is true or 1'],
+      ['warn', 'TRIM is "True", which is taken for false; true is true or 1'],
+      ['warn', 'API_TOKEN is (not shown), which is taken for false; true is true or 1'],
+    ],
+  );
 });

@@ -5,10 +5,14 @@
  * ConfigError with every mistake in it: what is missing, what is out of range, and each variable
  * that looks like a misspelling of one that was asked for. An empty variable counts as unset.
  * Values of variables whose name speaks of a secret never appear in a message.
+ *
+ * What an original would start with although it looks like a mistake is warned of, so that an
+ * existing deployment starts with the settings that it has.
  */
 
 import { formatAddress, parseAddress } from './address.ts';
 import { formatDuration, parseDuration } from './duration.ts';
+import { createLogger, type Log } from './log.ts';
 import { SHARED_NAMES } from './shared-names.ts';
 import { nearestName } from './spelling.ts';
 
@@ -29,6 +33,8 @@ export class ConfigError extends Error {
 export interface EnvOptions {
   /** Variables that others read, and that are therefore no misspellings of ours. */
   readonly exempt?: readonly string[];
+  /** Who hears of what is odd, but no mistake. Default: the process's log. */
+  readonly log?: Pick<Log, 'warn'>;
 }
 
 const SECRET = /SECRET|PASSWORD|PASSWD|TOKEN|CREDENTIAL|API_?KEY|PRIVATE_KEY$/;
@@ -37,12 +43,15 @@ const SHOWN_LENGTH_MAX = 80;
 export class Env {
   readonly #vars: Readonly<NodeJS.ProcessEnv>;
   readonly #exempt: ReadonlySet<string>;
+  readonly #log: Pick<Log, 'warn'> | undefined;
   readonly #asked = new Set<string>();
   readonly #mistakes: string[] = [];
+  readonly #warnings: string[] = [];
 
   constructor(vars: Readonly<NodeJS.ProcessEnv>, options: EnvOptions = {}) {
     this.#vars = vars;
     this.#exempt = new Set([...SHARED_NAMES, ...(options.exempt ?? [])]);
+    this.#log = options.log;
   }
 
   /** Any text. Without a fallback, it must be set. */
@@ -91,14 +100,21 @@ export class Env {
     return fallback ?? min;
   }
 
-  /** True for `true` or `1`; false for `false` or `0`. */
-  flag(name: string, options: { readonly fallback?: boolean } = {}): boolean {
+  /**
+   * True for `true` or `1`; false for `false` or `0`. Anything else is false as well, as in the
+   * originals, with a warning; a flag that no original has is `strict`, and then it is a mistake.
+   */
+  flag(
+    name: string,
+    options: { readonly fallback?: boolean; readonly strict?: boolean } = {},
+  ): boolean {
     const value = this.#read(name);
     if (value === undefined) return options.fallback ?? false;
     if (value === 'true' || value === '1') return true;
-    if (value !== 'false' && value !== '0') {
-      this.#wrong(name, value, 'must be true, false, 1 or 0');
-    }
+    if (value === 'false' || value === '0') return false;
+    if (options.strict) this.#wrong(name, value, 'must be true, false, 1 or 0');
+    else
+      this.warning(name, `is ${shown(name, value)}, which is taken for false; true is true or 1`);
     return false;
   }
 
@@ -183,10 +199,19 @@ export class Env {
     this.#mistakes.push(`${name} ${reason}`);
   }
 
-  /** Throws one ConfigError with all mistakes, if there are any. */
+  /** The same for what is odd, but lets a process start. */
+  warning(name: string, text: string): void {
+    this.#asked.add(name);
+    this.#warnings.push(`${name} ${text}`);
+  }
+
+  /** Throws one ConfigError with all mistakes, if there are any; else logs all warnings. */
   done(): void {
     const mistakes = [...this.#mistakes, ...this.#misspelt()];
     if (mistakes.length > 0) throw new ConfigError(mistakes);
+    if (this.#warnings.length === 0) return;
+    const log = this.#log ?? createLogger('settings');
+    for (const warning of this.#warnings.splice(0)) log.warn({}, warning);
   }
 
   #misspelt(): readonly string[] {

@@ -15,7 +15,7 @@ export interface PersistenceSettings {
 /** LOG_CACHE_DATA_DIR and what belongs to it; undefined, when that is not set. */
 export function persistenceSettings(env: Env): PersistenceSettings | undefined {
   const folder = env.optional('LOG_CACHE_DATA_DIR');
-  const journal = env.flag('LOG_CACHE_JOURNAL');
+  const journal = env.flag('LOG_CACHE_JOURNAL', { strict: true });
   const range = { min: '100ms', max: '1h' };
   const saveTimeoutMs = env.duration('LOG_CACHE_SAVE_TIMEOUT', { fallback: '20s', ...range });
   const restoreTimeoutMs = env.duration('LOG_CACHE_RESTORE_TIMEOUT', { fallback: '2m', ...range });
