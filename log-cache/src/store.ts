@@ -64,6 +64,8 @@ export interface StoreOptions {
 const EVICTIONS_MAX = 32;
 /** Nobody gives for another's block while more than this part of the budget lies idle. */
 const IDLE_PARTS = 32;
+/** Small blocks make dear segments: they are used only while more than this part lies idle. */
+const SCRAPS_PARTS = 64;
 const ID_BYTES_MEAN_MAX = 256;
 /** What a source is left with while a quiet one can be forgotten; less when the budget is small. */
 const FLOOR_BYTES_MAX = 4096;
@@ -252,8 +254,10 @@ export class Store {
   /** Room for a source, made by eviction when there is none. */
   #take(blockClass: number, least: number, isPage = false): number {
     const wanted = Math.min(blockClass, this.#arena.classMax);
-    // A smaller one will do as well, lest memory that is cut up lies idle.
-    let address = this.#takeDownTo(wanted, least, isPage);
+    // One class smaller will do as well, and any, before much of what is cut up lies idle.
+    const isMuchIdle = this.#idleBytes > this.#arena.limitBytes / SCRAPS_PARTS;
+    const smallest = isMuchIdle ? least : Math.max(least, wanted - 1);
+    let address = this.#takeDownTo(wanted, smallest, isPage);
     if (address !== NONE) return address;
     const start = performance.now();
     for (let evictions = 0; address === NONE && evictions < EVICTIONS_MAX; evictions += 1) {
@@ -271,8 +275,11 @@ export class Store {
 
   /** Whether so much is free that others would most likely give for such a block in vain. */
   #isCutUp(blockClass: number): boolean {
-    const { limitBytes, usedBytes } = this.#arena;
-    return limitBytes - usedBytes > Math.max(limitBytes / IDLE_PARTS, bytesOf(blockClass));
+    return this.#idleBytes > Math.max(this.#arena.limitBytes / IDLE_PARTS, bytesOf(blockClass));
+  }
+
+  get #idleBytes(): number {
+    return this.#arena.limitBytes - this.#arena.usedBytes;
   }
 
   #takeDownTo(wanted: number, least: number, isPage: boolean): number {
