@@ -136,15 +136,14 @@ export class LogCacheClient implements AsyncDisposable {
    * nodes it could not ask.
    */
   async ask(request: ReadRequest, options: ReadOptions): Promise<NodeAnswer> {
-    const { local, gone, deadlineMs = Number.POSITIVE_INFINITY } = options;
-    const leftMs = Math.max(0, deadlineMs - Date.now());
+    const { local, gone } = options;
     const metadata = new grpc.Metadata();
     if (local) metadata.set(LOCAL_KEY, 'true');
     const { response, unreachable } = await this.#call({
       method: logCacheEgressService.read,
       request: encodeReadRequest(request),
       metadata,
-      limitMs: this.#patience.limit(Math.min(leftMs, this.#readDeadlineMs)),
+      limitMs: this.#limit(options),
       gone,
     });
     const { envelopes: bytes = Buffer.alloc(0), filtered } = readCarrier(response);
@@ -153,11 +152,12 @@ export class LogCacheClient implements AsyncDisposable {
     return { batch: new PackedBatch(bytes, batch.count), filtered, unreachable };
   }
 
-  async meta(localOnly: boolean): Promise<MetaResult> {
+  async meta(localOnly: boolean, until: Until = {}): Promise<MetaResult> {
     const { response, unreachable } = await this.#call({
       method: logCacheEgressService.meta,
       request: encodeMetaRequest(localOnly),
-      limitMs: this.#patience.limit(this.#readDeadlineMs),
+      limitMs: this.#limit(until),
+      gone: until.gone,
     });
     return { sources: await decodeMetaResponse(response, this.#turns), unreachable };
   }
@@ -178,6 +178,12 @@ export class LogCacheClient implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#client.close();
+  }
+
+  /** How long a call that reads may take now. */
+  #limit({ deadlineMs = Number.POSITIVE_INFINITY }: Until): number {
+    const leftMs = Math.max(0, deadlineMs - Date.now());
+    return this.#patience.limit(Math.min(leftMs, this.#readDeadlineMs));
   }
 
   #call({
