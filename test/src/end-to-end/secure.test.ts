@@ -18,6 +18,7 @@ import { testPipeline } from '../testing.ts';
 import { randomOffset, started } from './testing.ts';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
+const MANUAL = `${ROOT}docs/platform.md`;
 const APP = '73467cc3-261a-472e-80e8-d6eadfd30d98';
 const OTHER = '5b4ce2a1-8f0d-4d5e-b5a8-6f3b1c1d2e3f';
 
@@ -70,11 +71,15 @@ whereCurlIs('every command on the screen of a secure start works as it is copied
     what: what ?? '',
     line: line ?? '',
   }));
-  const settings = commands.filter(({ line }) => /^(CA|TOKEN)=/.test(line) && !/ node /.test(line));
-  const [ca, dev, admin] = settings.map(({ line }) => line);
+  const settings = commands.filter(
+    ({ line }) => /^(CA|TOKEN|DEV_TOKEN)=/.test(line) && !/ node /.test(line),
+  );
+  const [ca, admin, dev] = settings.map(({ line }) => line);
   t.is(settings.length, 3);
 
-  const asAdmin = `${ca}\nTOKEN=${await tokenBy(`${ca}\n${admin}`)}\n`;
+  // All that is printed before, as whoever copies it from the top has it.
+  const copied = `${ca}\n${admin}\n${dev}\n`;
+  const asAdmin = `${ca}\nTOKEN=${await printed(`${copied}echo "$TOKEN"`)}\n`;
   const tried = commands.filter((command) => !settings.includes(command));
   t.is(tried.length, SHOWN.length - (hasRsyslog() ? 0 : 1));
   await Promise.all(
@@ -85,10 +90,17 @@ whereCurlIs('every command on the screen of a secure start works as it is copied
     }),
   );
 
+  const door = /https:\/\/[^/]+(?=\/oauth)/.exec(admin ?? '')?.[0] ?? '';
+  const [, tokens = ''] =
+    /## Getting a token\n\n```sh\n(.*?)```/s.exec(await readFile(MANUAL, 'utf8')) ?? [];
+  const commandsOfManual = tokens.replace(/^(DOOR|CA)=.*\n/gm, '');
+  const threeAnswers = /("access_token":.*){2}"batch":\[\{/s;
+  await shows(t, `${ca}\nDOOR=${door}\n${commandsOfManual}`, threeAnswers);
+
   const sources = tried.find(({ what }) => what === 'which sources there are')?.line ?? '';
   const metric = sources.replace('/meta', '/read/demo');
   const shop = tried.find(({ what }) => what.startsWith('the last lines of the shop'))?.line;
-  const asDev = `${ca}\nTOKEN=${await tokenBy(`${ca}\n${dev}`)}\n`;
+  const asDev = `${ca}\nTOKEN=${await printed(`${copied}echo "$DEV_TOKEN"`)}\n`;
   await Promise.all([
     shows(t, asAdmin + metric, /"visits"/),
     shows(t, `${asDev}${shop}`, /"batch":\[\{"timestamp":/),
@@ -226,9 +238,9 @@ test.serial(
   },
 );
 
-/** The token that a script of the screen leaves in TOKEN. */
-async function tokenBy(script: string): Promise<string> {
-  const { stdout } = await promisify(execFile)('bash', ['-c', `${script}\necho "$TOKEN"`]);
+/** What a script prints at last. */
+async function printed(script: string): Promise<string> {
+  const { stdout } = await promisify(execFile)('bash', ['-c', script]);
   return stdout.trim();
 }
 

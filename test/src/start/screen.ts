@@ -123,13 +123,19 @@ function doorOf({ secure, portOf, pipeline }: ScreenOptions): Door {
   }
   const curl = 'curl --cacert "$CA"';
   const tokenOf = (user: string): string =>
-    `TOKEN=$(${curl} -s -u cf: -d 'grant_type=password&username=${user}&password=${user}' https://${front}/oauth/token | sed 's/.*"access_token":"\\([^"]*\\).*/\\1/')`;
+    `$(${curl} -sS -u cf: -d 'grant_type=password&username=${user}&password=${user}' https://${front}/oauth/token | sed 's/.*"access_token":"\\([^"]*\\).*/\\1/')`;
   return {
     token: [
       ['whose certificates to believe', `CA='${pipeline.certificates}/ca.crt'`],
-      // Whoever copies both is left with the one that all commands work with.
-      ['a token to read only the apps with; it lasts an hour', tokenOf('dev')],
-      ['or one to read everything with', tokenOf('admin')],
+      [
+        'an administrator’s token, which all that follows works with; it lasts an hour',
+        `TOKEN=${tokenOf('admin')}`,
+      ],
+      // Under another name, so that whoever copies both is left with the one that all else takes.
+      [
+        'a user’s token, which reads the apps and nothing else; to try it, write $DEV_TOKEN for $TOKEN',
+        `DEV_TOKEN=${tokenOf('dev')}`,
+      ],
     ],
     curl: (path, flag) =>
       [curl, flag, `-H "Authorization: bearer $TOKEN" 'https://${front}${path}'`]
