@@ -302,7 +302,7 @@ test('asks for a certificate when it has an authority, and logs who had none', a
   const { listener, log } = await serving(t, hello, { tls: readTls(doppler) });
   t.is(await getTls(listener, readTls(metron)), 'hello');
   await t.throwsAsync(getTls(listener, { ca: readFileSync(doppler.ca) }));
-  await eventually(() => log.lines.some(({ key }) => key === 'http-tls'));
+  await eventually(() => log.lines.some(({ text }) => text === 'a TLS handshake failed'));
 });
 
 function hello(app: Koa): void {
