@@ -19,7 +19,9 @@ export class Cached<T> {
   }
 
   get(): Promise<T> {
-    if (this.#value && this.#now() - this.#loadedAt < AGE_MAX_MS) return this.#value;
+    // Below zero when the clock was set back.
+    const ageMs = this.#now() - this.#loadedAt;
+    if (this.#value && ageMs >= 0 && ageMs < AGE_MAX_MS) return this.#value;
     const value = this.#load().catch((error: unknown) => {
       if (this.#value === value) this.#value = undefined; // A failure is not kept.
       throw error;

@@ -41,6 +41,8 @@ const SERVER_NAME = 'log-cache';
  * what the others gave still reaches them.
  */
 export const READ_DEADLINE_MS = 4400;
+/** Of that: as long as a query of five seconds waits for an owner, and a little less. */
+const LONG_PART = 0.8;
 /** What a node has that has just let somebody wait for all that time. */
 export const SUSPECTED_MS = 500;
 const SEND_DEADLINE_MS = 3000;
@@ -97,7 +99,7 @@ export class LogCacheClient implements AsyncDisposable {
     this.#readDeadlineMs = options.readDeadlineMs ?? READ_DEADLINE_MS;
     this.#sendDeadlineMs = options.sendDeadlineMs ?? SEND_DEADLINE_MS;
     this.#patience = new Patience({
-      longMs: this.#readDeadlineMs,
+      longMs: this.#readDeadlineMs * LONG_PART,
       shortMs: options.suspectedMs ?? SUSPECTED_MS,
     });
   }

@@ -4,8 +4,8 @@
  *
  *     CEF:0|cloud_foundry|PRODUCT|1.0|GET /a?b=c|GET /a?b=c|0|rt=… … request=/a?b=c requestMethod=GET …
  *
- * Paths are decoded, as theirs are, but for what would begin another line or field: whoever asks must
- * not write what the log says.
+ * Paths are decoded, as theirs are, but for what would begin another line or field where it was escaped.
+ * What stands bare in a path or a header, such as `|`, is written as it came, as theirs is.
  *
  * Lines wait for the disk in memory, up to WAITING_BYTES_MAX. Past that, and while the file can't be
  * written, they are left out and counted, and the process's own log says so; a file that failed is

@@ -43,6 +43,19 @@ test('a question that has no turn in time is an error, and takes nobody’s turn
   t.is(questions.size, 0);
 });
 
+test('a line is a thousand questions long', async (t) => {
+  const questions = new Questions(new ManualClock(0));
+  const asked = new Asked();
+  const all = Array.from({ length: 1016 }, () => questions.ask('he', asked.ask));
+  await t.throwsAsync(questions.ask('he', asked.ask), { instanceOf: NoTurnError });
+  for (let index = 0; index < 1016; index += 1) {
+    await eventually(() => asked.answers.length > index);
+    asked.answers[index]?.();
+  }
+  await Promise.all(all);
+  t.is(questions.size, 0);
+});
+
 test('a question that fails gives its turn away', async (t) => {
   const questions = new Questions(new ManualClock(0));
   const failing = Array.from({ length: 40 }, () =>

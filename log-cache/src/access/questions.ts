@@ -2,7 +2,8 @@
  * Whose question to Cloud Controller is next: each reader has SHARE_MAX at a time, whichever of his
  * tokens he asks by, so that one who asks about thousands of sources leaves connections to others.
  *
- * More wait in the order they came, for WAITING_MS; one that had no turn by then is an error.
+ * Up to WAITING_MAX more wait in the order they came, for WAITING_MS; one that had no turn by then is
+ * an error, and one that has no place.
  */
 
 import type { Clock } from '@standpipe/plumbing';
@@ -10,6 +11,8 @@ import type { Clock } from '@standpipe/plumbing';
 const SHARE_MAX = 16;
 /** As long as an answer may take: whoever asked has hardly more patience. */
 const WAITING_MS = 20_000;
+/** So many may wait in a reader's line. */
+const WAITING_MAX = 1000;
 
 /** Of a question that had no turn. */
 export class NoTurnError extends Error {
@@ -49,6 +52,7 @@ export class Questions {
   }
 
   async #turn(reader: string, { waiting }: Line): Promise<void> {
+    if (waiting.size >= WAITING_MAX) throw new NoTurnError(`${reader} has too many questions`);
     const turn = new AbortController();
     waiting.add(turn);
     await this.#clock.sleep(WAITING_MS, turn.signal);

@@ -24,7 +24,6 @@ import {
   rename,
   rm,
   stat,
-  writeFile,
 } from 'node:fs/promises';
 import { join } from 'node:path';
 
@@ -59,7 +58,7 @@ export class DataFolder implements AsyncDisposable {
       throw new FolderInUseError(path, Number(pid));
     }
     const own = `${process.pid} ${await beginOf(process.pid)}`;
-    await writeFile(owner, own, { mode: FILE_MODE }).catch((error: unknown) => {
+    await writeOver(owner, own).catch((error: unknown) => {
       // What is there can be read without a mark as well.
       if (!isFull(error)) throw error;
     });
@@ -149,6 +148,17 @@ export class DataFolder implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await rm(join(this.path, 'owner'), { force: true });
+  }
+}
+
+/** Without emptying the file first, because a full disk would not give it back what it had. */
+async function writeOver(path: string, text: string): Promise<void> {
+  const handle = await open(path, constants.O_WRONLY | constants.O_CREAT, FILE_MODE);
+  try {
+    await handle.write(text, 0);
+    await handle.truncate(text.length); // A number and digits: a byte for each letter.
+  } finally {
+    await handle.close();
   }
 }
 

@@ -28,6 +28,7 @@ const SOURCES = 4;
 const LINE_BYTES = 90_000;
 
 test.serial('what a kill at any step leaves is whole, also when it is written over', async (t) => {
+  t.timeout(300_000);
   const folder = await testFolder(t);
   const before = await openKept(folder, OPTIONS);
   before.put(...Array.from({ length: SOURCES }, (_, n) => largeLine(`source-${n}`, n)));
@@ -52,6 +53,7 @@ test.serial('what a kill at any step leaves is whole, also when it is written ov
 });
 
 test.serial('a step of a snapshot that fails leaves what a kill can not harm', async (t) => {
+  t.timeout(300_000);
   const folder = await testFolder(t);
   const before = await openKept(folder, OPTIONS);
   before.put(...Array.from({ length: SOURCES }, (_, n) => largeLine(`source-${n}`, n)));
