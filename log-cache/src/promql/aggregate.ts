@@ -1,5 +1,6 @@
 /** Aggregations: rows are grouped by labels once, and each step of a group comes to one value. */
 
+import { quoted, shortNumber } from '../quote.ts';
 import type { Aggregate } from './ast.ts';
 import { unwrapped } from './ast.ts';
 import { sorted } from './calls.ts';
@@ -10,7 +11,6 @@ import { quantile } from './functions/sums.ts';
 import { LABELS_WORK, mapInTurns, sortInTurns, workOfLabels } from './in-turns.ts';
 import type { Labels } from './labels.ts';
 import { isLabelName } from './names.ts';
-import { quoted, shortNumber } from './quote.ts';
 import { type Grid, Row } from './rows.ts';
 import { sampleOffset } from './sample-offset.ts';
 import { withScalars } from './scalars.ts';

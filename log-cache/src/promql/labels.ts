@@ -6,8 +6,8 @@
  */
 
 import { createHash } from 'node:crypto';
+import { quoted } from '../quote.ts';
 import { METRIC_NAME } from './names.ts';
-import { quoted } from './quote.ts';
 
 /** What has a longer key is known by the key's sum. */
 const KEY_LENGTH_MAX = 2048;

@@ -1,8 +1,8 @@
 /** What may follow an operand: a range, a subquery, `offset` and `@`. Throws a Mistake. */
 
+import { fixedNumber } from '../quote.ts';
 import type { Expr, MatrixSelector, Subquery, TimeShift, VectorSelector } from './ast.ts';
 import { Mistake } from './errors.ts';
-import { fixedNumber } from './quote.ts';
 
 /** `at` is where its own part of the text begins, `to` where all ends. */
 export type Postfix = { readonly at: number; readonly to: number } & (

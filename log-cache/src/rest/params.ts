@@ -9,6 +9,7 @@
 import { isUtf8 } from 'node:buffer';
 import { status } from '@grpc/grpc-js';
 import { nearestName } from '@standpipe/plumbing';
+import { quoted } from '../quote.ts';
 import { ReadError, type ReadRequest, readRequest } from '../reader.ts';
 
 /** Decoded names and all their values, in the order they came. */
@@ -181,7 +182,7 @@ function checkPaths(form: Form, fields: readonly Field<unknown>[]): void {
     const [first, ...rest] = name.split('.');
     const field = fields.find((known) => first === known.name || first === known.jsonName);
     if (field && rest.length > 0)
-      throw invalid(`invalid path: ${quote(first ?? '')} is not a message`);
+      throw invalid(`invalid path: ${quoted(first ?? '')} is not a message`);
   }
 }
 
@@ -192,8 +193,8 @@ function checkNames(form: Form, fields: readonly Field<unknown>[]): void {
     const [first = ''] = name.split('.');
     if (names.has(first)) continue;
     const meant = nearestName(first, names);
-    const hint = meant === undefined ? '' : `: did you mean ${quote(meant)}?`;
-    throw invalid(`unknown parameter ${quote(first)}${hint}`);
+    const hint = meant === undefined ? '' : `: did you mean ${quoted(meant)}?`;
+    throw invalid(`unknown parameter ${quoted(first)}${hint}`);
   }
 }
 
@@ -212,7 +213,7 @@ function single<T>(
   if (value === undefined) return undefined;
   if (more.length > 0) {
     const all = [value, ...more].join(', ');
-    throw invalid(`too many values for field ${quote(field.name)}: ${all}`);
+    throw invalid(`too many values for field ${quoted(field.name)}: ${all}`);
   }
   return parsed(field, 'field', textOf(value));
 }
@@ -226,7 +227,7 @@ function parsed<T>(field: Field<T>, what: 'field' | 'list', text: string): T {
     return field.parse(text);
   } catch (error) {
     if (!(error instanceof ValueError)) throw error;
-    throw invalid(`parsing ${what} ${quote(field.name)}: ${error.message}`);
+    throw invalid(`parsing ${what} ${quoted(field.name)}: ${error.message}`);
   }
 }
 
@@ -237,7 +238,7 @@ class ValueError extends Error {
 
 function parseInt64(text: string): bigint {
   const failed = (reason: string): ValueError =>
-    new ValueError(`strconv.ParseInt: parsing ${quote(text)}: ${reason}`);
+    new ValueError(`strconv.ParseInt: parsing ${quoted(text)}: ${reason}`);
   const [, sign, digits] = /^([+-]?)0*(\d+)$/.exec(text) ?? [];
   if (digits === undefined) throw failed('invalid syntax');
   if (digits.length > INT64_DIGITS_MAX) throw failed('value out of range');
@@ -249,7 +250,7 @@ function parseInt64(text: string): bigint {
 function parseBool(text: string): boolean {
   if (TRUE.has(text)) return true;
   if (FALSE.has(text)) return false;
-  throw new ValueError(`strconv.ParseBool: parsing ${quote(text)}: invalid syntax`);
+  throw new ValueError(`strconv.ParseBool: parsing ${quoted(text)}: invalid syntax`);
 }
 
 function parseEnvelopeType(text: string): number {
@@ -257,19 +258,19 @@ function parseEnvelopeType(text: string): number {
   if (byName >= 0) return byName;
   const number = /^[+-]?\d+$/.test(text) ? Number(text) : Number.NaN;
   if (number in ENVELOPE_TYPES) return number;
-  throw new ValueError(`${quote(text)} is not a valid value`);
+  throw new ValueError(`${quoted(text)} is not a valid value`);
 }
 
 function parseTag(text: string): string {
   if (text.includes(':')) return text;
-  throw new ValueError(`${quote(text)} is not KEY:VALUE`);
+  throw new ValueError(`${quoted(text)} is not KEY:VALUE`);
 }
 
 function unescapeQuery(text: string): Buffer {
   const bytes = unescaped(text.replaceAll('+', ' '));
   if (bytes) return bytes;
   const [bad] = /%(?![0-9a-fA-F]{2}).{0,2}/s.exec(text) ?? ['%'];
-  throw invalid(`invalid URL escape ${quote(bad)}`);
+  throw invalid(`invalid URL escape ${quoted(bad)}`);
 }
 
 /** Text with its percent escapes resolved, as bytes; undefined, when one is broken. */
@@ -286,28 +287,4 @@ function unescaped(text: string): Buffer | undefined {
 
 function invalid(message: string): ReadError {
   return new ReadError(status.INVALID_ARGUMENT, message);
-}
-
-const ESCAPES: Readonly<Record<string, string>> = {
-  '"': '\\"',
-  '\\': '\\\\',
-  '\u0007': '\\a',
-  '\b': '\\b',
-  '\f': '\\f',
-  '\n': '\\n',
-  '\r': '\\r',
-  '\t': '\\t',
-  '\v': '\\v',
-};
-
-/** Text in quotes as Go's %q writes it. */
-function quote(text: string): string {
-  const inside = text.replace(/["\\]|[\p{C}\p{Z}]/gu, (char) => {
-    if (char === ' ') return char;
-    const code = char.codePointAt(0) ?? 0;
-    const hex = code.toString(16);
-    if (code < 0x80) return ESCAPES[char] ?? `\\x${hex.padStart(2, '0')}`;
-    return code < 0x10000 ? `\\u${hex.padStart(4, '0')}` : `\\U${hex.padStart(8, '0')}`;
-  });
-  return `"${inside}"`;
 }

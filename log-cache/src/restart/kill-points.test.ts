@@ -27,12 +27,18 @@ const CHANGES = new Set(['link', 'rename', 'rm', 'truncate', 'write']);
 const SOURCES = 4;
 const LINE_BYTES = 90_000;
 
+/** A folder in which a process has left its sources. */
+async function keptSources(t: ExecutionContext): Promise<string> {
+  const folder = await testFolder(t);
+  const kept = await openKept(folder, OPTIONS);
+  kept.put(...Array.from({ length: SOURCES }, (_, n) => largeLine(`source-${n}`, n)));
+  await kept.end();
+  return folder;
+}
+
 test.serial('what a kill at any step leaves is whole, also when it is written over', async (t) => {
   t.timeout(300_000);
-  const folder = await testFolder(t);
-  const before = await openKept(folder, OPTIONS);
-  before.put(...Array.from({ length: SOURCES }, (_, n) => largeLine(`source-${n}`, n)));
-  await before.end();
+  const folder = await keptSources(t);
   const first = await openKept(folder, OPTIONS);
   await first.persistence.snapshot();
   const steps = new Set<string>();
@@ -54,10 +60,7 @@ test.serial('what a kill at any step leaves is whole, also when it is written ov
 
 test.serial('a step of a snapshot that fails leaves what a kill can not harm', async (t) => {
   t.timeout(300_000);
-  const folder = await testFolder(t);
-  const before = await openKept(folder, OPTIONS);
-  before.put(...Array.from({ length: SOURCES }, (_, n) => largeLine(`source-${n}`, n)));
-  await before.end();
+  const folder = await keptSources(t);
   const failed = new Set<string>();
   const kept = await openKept(folder, OPTIONS);
   for (const call of ['open', 'rename', 'write', 'truncate', 'sync', 'rm', 'link']) {

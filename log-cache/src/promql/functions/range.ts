@@ -5,8 +5,8 @@
  * columns; indexes are within it, so its numbers are read `as number`.
  */
 
+import { fixedNumber } from '../../quote.ts';
 import { failed } from '../errors.ts';
-import { fixedNumber } from '../quote.ts';
 import { linearRegression } from './regression.ts';
 import { KahanSum, quantile } from './sums.ts';
 
