@@ -1,4 +1,3 @@
-import { EventEmitter, once } from 'node:events';
 import http from 'node:http';
 import { koaApp, listenHttp, Metrics } from '@standpipe/plumbing';
 import { eventually } from '@standpipe/plumbing/testing';
@@ -6,6 +5,7 @@ import test from 'ava';
 import { AnswersInFlight } from './answers-in-flight.ts';
 import type { Reader } from './reader.ts';
 import { logCacheRoutes } from './rest/routes.ts';
+import { leaveWhileAsked } from './rest/testing-leaving.ts';
 import { line, metaOf, metricOf, testStore } from './testing.ts';
 import { silent } from './testing-cluster.ts';
 
@@ -74,28 +74,7 @@ test('gives back what it holds for a client who left before he was to be answere
   const { put, reader } = testStore();
   put(line('a', 1));
   const answers = new AnswersInFlight();
-  const log = silent();
-  const asked = new EventEmitter();
-  const app = koaApp(log)
-    .use(async (ctx, next) => {
-      // As one who asks others what the client may see.
-      const closed = once(ctx.res, 'close');
-      asked.emit('asked');
-      await closed;
-      await next();
-      asked.emit('answered');
-    })
-    .use(logCacheRoutes(reader, { answers }));
-  const listener = await listenHttp({ address: '127.0.0.1:0', app, log });
-  t.teardown(() => listener[Symbol.asyncDispose]());
-  const { port } = listener;
-  const whenAsked = once(asked, 'asked');
-  const whenAnswered = once(asked, 'answered');
-  const request = http.get({ port, path: '/api/v1/read/a', agent: false });
-  request.on('error', () => undefined);
-  await whenAsked;
-  request.destroy();
-  await whenAnswered;
+  await leaveWhileAsked(t, '/api/v1/read/a', logCacheRoutes(reader, { answers }));
   t.is(answers.byteLength, 0);
 });
 

@@ -1,4 +1,3 @@
-import { EventEmitter, once } from 'node:events';
 import http from 'node:http';
 import { koaApp, listenHttp, Metrics } from '@standpipe/plumbing';
 import { eventually } from '@standpipe/plumbing/testing';
@@ -11,6 +10,7 @@ import { metricOf, testStore } from '../testing.ts';
 import { silent } from '../testing-cluster.ts';
 import { logCacheRoutes } from './routes.ts';
 import { TailShares } from './tail-shares.ts';
+import { leaveWhileAsked } from './testing-leaving.ts';
 
 test('one client has a hundred tails and no more, and others have theirs', (t) => {
   const metrics = new Metrics({ origin: 'test' });
@@ -74,25 +74,6 @@ test('over HTTP a client is known by his token or his address, and gets his shar
 test('a client who left while he was asked who he is begins no tail', async (t) => {
   const { store, reader, metrics } = testStore();
   const tails = new LocalTails(new TailHub({ store, metrics }));
-  const log = silent();
-  const asked = new EventEmitter();
-  const app = koaApp(log)
-    .use(async (ctx, next) => {
-      const closed = once(ctx.res, 'close');
-      asked.emit('asked');
-      await closed;
-      await next();
-      asked.emit('over');
-    })
-    .use(logCacheRoutes(reader, { tails, metrics }));
-  const listener = await listenHttp({ address: '127.0.0.1:0', app, log, drainMs: 0 });
-  t.teardown(() => listener[Symbol.asyncDispose]());
-  const whenAsked = once(asked, 'asked');
-  const whenOver = once(asked, 'over');
-  const request = http.get({ port: listener.port, path: '/api/v1/tail/a', agent: false });
-  request.on('error', () => undefined);
-  await whenAsked;
-  request.destroy();
-  await whenOver;
+  await leaveWhileAsked(t, '/api/v1/tail/a', logCacheRoutes(reader, { tails, metrics }));
   t.is(metricOf(metrics, 'log_cache_tails'), 0);
 });
